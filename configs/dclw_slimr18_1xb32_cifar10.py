@@ -1,0 +1,4 @@
+# SimCLR with the weighted decoupled contrastive loss, CIFAR-10 at CPU size.
+_base_ = './simclr_slimr18_1xb32_cifar10.py'
+
+model = dict(head=dict(type='mmdcl.DCLWHead'))

@@ -1,0 +1,21 @@
+# SimCLR (InfoNCE), ImageNet-1K, 8 GPUs x 32 images, 200 epochs: upstream's
+# recipe, with gradients that are exact over GPUs and kNN validation.
+_base_ = [
+    'mmpretrain::simclr/simclr_resnet50_8xb32-coslr-200e_in1k.py',
+    './_base_/imagenet_knn.py',
+    './_base_/runtime.py',
+]
+
+model = dict(
+    type='mmdcl.SimCLR',
+    head=dict(_delete_=True, type='mmdcl.InfoNCEHead', temperature=0.1),
+)
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            dict(type='mmdcl.LoadImageFromFile'),
+            *_base_.train_pipeline[1:],
+        ]
+    )
+)
+train_cfg = dict(val_interval=10)

@@ -1,0 +1,99 @@
+"""CIFAR-10 from its official archive or from folders of classes."""
+
+from pathlib import Path
+
+import mmcv
+import numpy as np
+from mmpretrain.datasets import CIFAR10 as UpstreamCIFAR10
+
+from ..registry import DATASETS
+
+_IMAGES = ('.png', '.jpg', '.jpeg', '.bmp')
+_LAYOUTS = """expected either the official archive
+    {root}/cifar-10-batches-py/data_batch_1 ... test_batch
+    (or {root}/cifar-10-python.tar.gz, which is then unpacked)
+or folders of classes
+    {root}/train/<class>/*.png and {root}/test/<class>/*.png
+Set the folder by `--data-root PATH` (tools/train.py, tools/test.py) or by \
+`data_root` of the dataset in the config"""
+
+
+@DATASETS.register_module()
+class CIFAR10(UpstreamCIFAR10):
+    """Upstream's CIFAR-10, from either of the two layouts people have.
+
+    Folders ``train/<class>/*.png`` and ``test/<class>/*.png`` are used where
+    they exist; otherwise this is upstream's class, which reads the official
+    archive and downloads it where it is missing. Images are RGB either way.
+
+    Args:
+        data_root: Folder that holds either layout.
+        split: ``'train'`` or ``'test'``.
+        part: ``(index, of)`` keeps the images at position ``index``,
+            ``index + of``, ... of each class: ``of`` disjoint parts of equal
+            class balance, the same in every run. Default: all images.
+        **kwargs: As in upstream's ``CIFAR10``.
+
+    Raises:
+        FileNotFoundError: Neither layout is there, and no download worked.
+        ValueError: ``part`` is not a valid pair.
+    """
+
+    def __init__(
+        self,
+        data_root: str = '',
+        split: str = 'train',
+        part: tuple[int, int] = (0, 1),
+        **kwargs,
+    ) -> None:
+        index, of = part
+        if not 0 <= index < of:
+            raise ValueError(
+                f'`part` must be (index, of) with 0 <= index < of, got {part}'
+            )
+        self.part = (index, of)
+        super().__init__(data_root=data_root, split=split, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        root = Path(self.data_prefix['root'])
+        folder = root / self.split
+        if folder.is_dir() and any(folder.iterdir()):
+            images = self._read_folders(folder)
+        else:
+            try:
+                images = super().load_data_list()
+            except (OSError, RuntimeError, AssertionError) as error:
+                raise FileNotFoundError(
+                    f'no CIFAR-10 in {root.absolute()} ({error}); '
+                    + _LAYOUTS.format(root=root)
+                ) from error
+        index, of = self.part
+        by_class: dict[int, list[dict]] = {}
+        for image in images:
+            by_class.setdefault(image['gt_label'], []).append(image)
+        return [i for c in sorted(by_class) for i in by_class[c][index::of]]
+
+    def _read_folders(self, folder: Path) -> list[dict]:
+        images: list[dict] = []
+        for label, name in enumerate(self.CLASSES):
+            paths = sorted(
+                p
+                for p in folder.joinpath(name).glob('*')
+                if p.suffix.lower() in _IMAGES
+            )
+            if not paths:
+                raise FileNotFoundError(
+                    f'no image of class {name!r} in {folder / name}; '
+                    + _LAYOUTS.format(root=folder.parent)
+                )
+            for path in paths:
+                image = mmcv.imread(path, channel_order='rgb')
+                if image is None or image.shape != (32, 32, 3):
+                    raise ValueError(
+                        f'{path} is not a 32 x 32 image that can be read; '
+                        'remove it or put the original back'
+                    )
+                images.append(
+                    dict(img=np.ascontiguousarray(image), gt_label=label)
+                )
+        return images

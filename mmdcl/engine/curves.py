@@ -1,0 +1,46 @@
+"""Training curves of one run."""
+
+from collections.abc import Sequence
+
+
+def draw_curves(records: Sequence[dict], path: str) -> None:
+    """Plot what a run logged.
+
+    Args:
+        records: Lines of ``vis_data/scalars.json``: training records hold
+            ``loss`` and ``iter``, validation records ``step`` (an epoch).
+        path: PNG to write.
+    """
+    import matplotlib
+
+    matplotlib.use('Agg')
+    from matplotlib import pyplot as plt
+
+    train = [r for r in records if 'loss' in r and 'iter' in r]
+    val = [r for r in records if 'loss' not in r]
+    panels = [
+        ('loss', ('loss',)),
+        ('cosine', ('pos_cosine', 'neg_cosine')),
+        ('negative-positive-coupling multiplier q', ('npc_multiplier',)),
+        ('learning rate', ('lr',)),
+    ]
+    accuracies = sorted({k for r in val for k in r if 'accuracy' in k})
+    fig, axes = plt.subplots(1, 5, figsize=(20, 3.6), layout='constrained')
+    for ax, (title, keys) in zip(axes, panels, strict=False):
+        for key in keys:
+            points = [(r['iter'], r[key]) for r in train if key in r]
+            if points:
+                ax.plot(*zip(*points, strict=True), label=key)
+        ax.set(title=title, xlabel='iteration')
+        if len(keys) > 1:
+            ax.legend(frameon=False)
+    for key in accuracies:
+        points = [(r['step'], r[key]) for r in val if key in r]
+        axes[-1].plot(*zip(*points, strict=True), marker='o', label=key)
+    axes[-1].set(title='kNN accuracy (%)', xlabel='epoch')
+    if len(accuracies) > 1:
+        axes[-1].legend(frameon=False)
+    for ax in axes:
+        ax.spines[['top', 'right']].set_visible(False)
+    fig.savefig(path, dpi=110)
+    plt.close(fig)

@@ -1,0 +1,32 @@
+"""Ground floor: tensors in, tensors out, nothing but torch.
+
+Letters used for shapes: ``N`` anchors, ``K`` negatives of an anchor, ``B``
+images on this process, ``G`` images on all processes, ``D`` width of an
+embedding, ``Q`` queries, ``M`` bank rows, ``C`` classes.
+"""
+
+from .contrast import (
+    dcl,
+    info_nce,
+    npc_multiplier,
+    von_mises_fisher_weight,
+)
+from .gather import gather, gather_rows, stream_rows
+from .negatives import Contrast, log_sum_negatives, two_view_contrast
+from .neighbors import knn_scores, nearest, vote
+
+__all__ = [
+    'Contrast',
+    'dcl',
+    'gather',
+    'gather_rows',
+    'info_nce',
+    'knn_scores',
+    'log_sum_negatives',
+    'nearest',
+    'npc_multiplier',
+    'stream_rows',
+    'two_view_contrast',
+    'von_mises_fisher_weight',
+    'vote',
+]

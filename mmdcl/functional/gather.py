@@ -1,0 +1,126 @@
+"""Batches over all processes. Ranks and world sizes are known only here.
+
+Without an initialised process group, or with a single process, everything
+below is the identity.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def _world_size() -> int:
+    if not (dist.is_available() and dist.is_initialized()):
+        return 1
+    return dist.get_world_size()
+
+
+def _rows_per_rank(rows: int, device: torch.device) -> list[int]:
+    mine = torch.tensor([rows], device=device)
+    sizes = [torch.empty_like(mine) for _ in range(_world_size())]
+    dist.all_gather(sizes, mine)
+    return [int(size) for size in sizes]
+
+
+def _all_gather(x: Tensor, sizes: list[int]) -> Tensor:
+    """Concatenate ``x`` of all ranks; shorter ones travel padded."""
+    longest = max(sizes)
+    padded = x.new_zeros((longest, *x.shape[1:]))
+    padded[: len(x)] = x
+    parts = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(parts, padded)
+    return torch.cat(
+        [part[:size] for part, size in zip(parts, sizes, strict=True)]
+    )
+
+
+class _Gather(torch.autograd.Function):
+    """All-gather whose backward sums what all ranks send to a row.
+
+    Every rank's loss depends on every rank's rows, so a row's gradient is the
+    sum over ranks; keeping only the local part would lose all but
+    1 / world size of it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, sizes: list[int], start: int) -> Tensor:
+        ctx.start, ctx.rows = start, len(x)
+        return _all_gather(x, sizes)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        grad = grad.contiguous().clone()
+        dist.all_reduce(grad)
+        return grad[ctx.start : ctx.start + ctx.rows], None, None
+
+
+def gather_rows(x: Tensor) -> tuple[Tensor, int]:
+    """Concatenate the rows of all processes, gradients included.
+
+    Processes may hold different numbers of rows. If each process
+    differentiates its own loss, and gradients of parameters are then averaged
+    over processes (as DDP does), a loss that is the mean over gathered rows
+    gets the gradient of the same loss on one process.
+
+    Args:
+        x: ``(B, ...)`` rows of this process; all but the first dimension
+            agree between processes.
+
+    Returns:
+        ``(G, ...)`` rows of all processes in rank order, and the index of
+        this process's first row among them.
+    """
+    if _world_size() == 1:
+        return x, 0
+    sizes = _rows_per_rank(len(x), x.device)
+    start = sum(sizes[: dist.get_rank()])
+    gathered: Tensor = _Gather.apply(x, sizes, start)
+    return gathered, start
+
+
+def gather(x: Tensor) -> Tensor:
+    """:func:`gather_rows` for those who need not know where they are."""
+    return gather_rows(x)[0]
+
+
+def stream_rows(
+    *tensors: Tensor, device: torch.device, tile: int = 8192
+) -> Iterator[tuple[Tensor, ...]]:
+    """Show every process the rows of all processes, one tile at a time.
+
+    No process ever holds more than its own rows and one tile: this is how a
+    feature bank larger than a device's memory is searched exactly. It is a
+    collective: all processes must exhaust it.
+
+    Args:
+        *tensors: ``(M, ...)`` tensors with the same number of rows, wherever
+            they live; no gradient is carried.
+        device: Where tiles are wanted.
+        tile: Most rows at a time.
+
+    Yields:
+        One tile of at most ``tile`` rows of each tensor, on ``device``, the
+        same on all processes.
+    """
+    if _world_size() == 1:
+        for tiles in zip(
+            *(torch.split(t, tile) for t in tensors), strict=True
+        ):
+            yield tuple(t.to(device) for t in tiles)
+        return
+    for source, rows in enumerate(_rows_per_rank(len(tensors[0]), device)):
+        mine = source == dist.get_rank()
+        for start in range(0, rows, tile):
+            length = min(tile, rows - start)
+            tiles = tuple(
+                t[start : start + length].to(device).contiguous()
+                if mine
+                else t.new_empty((length, *t.shape[1:]), device=device)
+                for t in tensors
+            )
+            for t in tiles:
+                dist.broadcast(t, source)
+            yield tiles

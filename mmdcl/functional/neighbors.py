@@ -1,0 +1,115 @@
+"""Nearest neighbours by cosine, exact, in tiles of bounded memory."""
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .contrast import require_positive
+
+
+def nearest(
+    queries: Tensor,
+    tiles: Iterable[tuple[Tensor, Tensor]],
+    k: int,
+    chunk: int = 2048,
+) -> tuple[Tensor, Tensor]:
+    """Cosines and labels of the ``k`` nearest bank rows of each query.
+
+    The bank comes as an iterable of tiles, so that it may be larger than the
+    memory of the device, and the answer is still exact.
+
+    Args:
+        queries: ``(Q, D)`` features.
+        tiles: Pairs of ``(M, D)`` features and ``(M,)`` labels, on the device
+            of ``queries``; see :func:`mmdcl.functional.stream_rows`.
+        k: How many neighbours, >= 1.
+        chunk: Most queries compared with a tile at a time.
+
+    Returns:
+        ``(Q, k)`` cosines in descending order, and ``(Q, k)`` labels.
+
+    Raises:
+        ValueError: The bank holds fewer than ``k`` rows.
+    """
+    queries = F.normalize(queries.float(), dim=1)
+    cosines = queries.new_empty((len(queries), 0))
+    labels = torch.empty_like(cosines, dtype=torch.long)
+    rows = 0
+    for features, tile_labels in tiles:
+        rows += len(features)
+        columns = F.normalize(features.float(), dim=1).T
+        found_cosines, found_labels = [], []
+        for start in range(0, len(queries), chunk):
+            part = slice(start, start + chunk)
+            cosine, index = torch.topk(
+                queries[part] @ columns, min(k, len(features))
+            )
+            cosine = torch.cat([cosines[part], cosine], dim=1)
+            label = torch.cat([labels[part], tile_labels[index]], dim=1)
+            cosine, index = torch.topk(cosine, min(k, cosine.shape[1]))
+            found_cosines.append(cosine)
+            found_labels.append(label.gather(1, index))
+        if found_cosines:
+            cosines = torch.cat(found_cosines)
+            labels = torch.cat(found_labels)
+    if rows < k:
+        raise ValueError(f'k={k} neighbours, but the bank holds only {rows}')
+    return cosines, labels
+
+
+def vote(
+    cosines: Tensor, labels: Tensor, num_classes: int, temperature: float
+) -> Tensor:
+    """Class scores from neighbours, each weighted by ``exp(cosine / t)``.
+
+    The weighted vote of Wu et al., CVPR 2018, arXiv 1805.01978.
+
+    Args:
+        cosines: ``(Q, k)`` cosines with the neighbours.
+        labels: ``(Q, k)`` labels of the neighbours, in [0, C).
+        num_classes: ``C``.
+        temperature: ``t`` > 0.
+
+    Returns:
+        ``(Q, C)`` scores, each row summing to 1.
+    """
+    require_positive('temperature', temperature)
+    weight = torch.softmax(cosines / temperature, dim=1)
+    scores = weight.new_zeros((len(cosines), num_classes))
+    return scores.scatter_add_(1, labels, weight)
+
+
+def knn_scores(
+    queries: Tensor,
+    bank: Tensor,
+    bank_labels: Tensor,
+    num_classes: int,
+    k: int = 20,
+    temperature: float = 0.07,
+    tile: int = 8192,
+) -> Tensor:
+    """Weighted k-nearest-neighbour classification in one call.
+
+    Args:
+        queries: ``(Q, D)`` features.
+        bank: ``(M, D)`` features of labelled images.
+        bank_labels: ``(M,)`` their labels, in [0, C).
+        num_classes: ``C``.
+        k: How many neighbours vote.
+        temperature: Of the vote, > 0.
+        tile: Most bank rows compared at a time.
+
+    Returns:
+        ``(Q, C)`` scores, each row summing to 1; the prediction is the
+        argmax.
+
+    Raises:
+        ValueError: The bank holds fewer than ``k`` rows, or the temperature
+            is not positive.
+    """
+    tiles = zip(
+        torch.split(bank, tile), torch.split(bank_labels, tile), strict=True
+    )
+    return vote(*nearest(queries, tiles, k), num_classes, temperature)

@@ -1,0 +1,154 @@
+"""Contrastive heads, drop-in for mmpretrain's ``ContrastiveHead``.
+
+Letters: ``N`` anchors on this process, ``K`` negatives of an anchor.
+"""
+
+from abc import abstractmethod
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from ..functional import (
+    dcl,
+    gather,
+    info_nce,
+    log_sum_negatives,
+    von_mises_fisher_weight,
+)
+from ..functional.contrast import require_positive
+from ..functional.negatives import full_precision
+from ..registry import MODELS
+
+
+class ContrastiveRowHead(BaseModule):
+    """What the heads share: rows to a scalar, the mean over all processes.
+
+    Two ways in. ``loss(pos, neg)`` is the seam of upstream's SimCLR, MoCo and
+    DenseCL. ``loss_from_rows(pos, s)`` is for algorithms that reduce the
+    negatives themselves, without ever holding the ``(N, K)`` matrix.
+    """
+
+    def __init__(
+        self, temperature: float = 0.1, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        require_positive('temperature', temperature)
+        self.temperature = temperature
+
+    @abstractmethod
+    def rows(self, pos: Tensor, s: Tensor) -> Tensor:
+        """Losses ``(N,)`` of this process's anchors."""
+
+    def loss_from_rows(self, pos: Tensor, s: Tensor) -> Tensor:
+        """Mean loss over the anchors of all processes.
+
+        The value is the same on all processes. After DDP has averaged
+        parameter gradients it has the gradient of one process with the whole
+        batch, also when processes hold different numbers of anchors.
+
+        Args:
+            pos: ``(N,)`` cosines with the positive, in [-1, 1].
+            s: ``(N,)`` logsumexp over negatives of cosine / temperature.
+
+        Returns:
+            Scalar.
+        """
+        return gather(self.rows(pos, s)).mean()
+
+    def loss(self, pos: Tensor, neg: Tensor) -> Tensor:
+        """Mean loss from cosines that are not yet divided by temperature.
+
+        Args:
+            pos: ``(N, 1)`` or ``(N,)`` cosines with the positive.
+            neg: ``(N, K)`` cosines with the negatives, ``K >= 1``.
+
+        Returns:
+            Scalar, at least float32 under any autocast.
+
+        Raises:
+            ValueError: Shapes do not fit, or there is no negative.
+        """
+        if pos.ndim not in (1, 2) or pos.numel() != len(pos):
+            raise ValueError(
+                f'`pos` must be (N,) or (N, 1), got {tuple(pos.shape)}'
+            )
+        if neg.ndim != 2 or len(neg) != len(pos):
+            raise ValueError(
+                '`neg` must be (N, K) with the N of `pos`, got '
+                f'{tuple(neg.shape)} for `pos` {tuple(pos.shape)}'
+            )
+        with torch.autocast(pos.device.type, enabled=False):
+            s = log_sum_negatives(neg, self.temperature)
+            return self.loss_from_rows(full_precision(pos).flatten(), s)
+
+    def extra_repr(self) -> str:
+        return f'temperature={self.temperature}'
+
+
+@MODELS.register_module()
+class InfoNCEHead(ContrastiveRowHead):
+    """InfoNCE (NT-Xent): what SimCLR, MoCo and NNCLR are published with.
+
+    Equal to upstream's ``ContrastiveHead`` with ``CrossEntropyLoss``, in
+    float32 and exact over processes. See :func:`mmdcl.functional.info_nce`.
+
+    Args:
+        temperature: > 0.
+        init_cfg: As in any mmengine module.
+    """
+
+    def rows(self, pos: Tensor, s: Tensor) -> Tensor:
+        return info_nce(pos, s, self.temperature)
+
+
+@MODELS.register_module()
+class DCLHead(ContrastiveRowHead):
+    """Decoupled contrastive loss. See :func:`mmdcl.functional.dcl`.
+
+    The loss may be negative.
+
+    Args:
+        temperature: > 0.
+        init_cfg: As in any mmengine module.
+    """
+
+    def rows(self, pos: Tensor, s: Tensor) -> Tensor:
+        return dcl(pos, s, self.temperature)
+
+
+@MODELS.register_module()
+class DCLWHead(ContrastiveRowHead):
+    """DCL with von Mises-Fisher weights on the positive term.
+
+    Weights are relative to the positives of the global batch, see
+    :func:`mmdcl.functional.von_mises_fisher_weight`.
+
+    Args:
+        temperature: > 0.
+        sigma: > 0, of the weight.
+        detach: Stop the gradient at the weight. Otherwise the most similar
+            positives receive a gradient that pushes them apart; the paper
+            does not say which it means.
+        init_cfg: As in any mmengine module.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        sigma: float = 0.5,
+        detach: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(temperature, init_cfg)
+        require_positive('sigma', sigma)
+        self.sigma = sigma
+        self.detach = detach
+
+    def rows(self, pos: Tensor, s: Tensor) -> Tensor:
+        source = pos.detach() if self.detach else pos
+        weight = von_mises_fisher_weight(source, self.sigma, gather(source))
+        return dcl(pos, s, self.temperature, weight)
+
+    def extra_repr(self) -> str:
+        return f'{super().extra_repr()}, sigma={self.sigma}'

@@ -1,0 +1,196 @@
+"""Compare losses fairly: each over temperatures and seeds, then a table.
+
+    python tools/sweep.py CONFIG [CONFIG ...] --temperatures 0.1 0.2 \
+        --seeds 0 1 2 --jobs 2 --out results/cifar10
+
+Every run is tools/train.py, then tools/test.py on its last checkpoint.
+Temperatures are chosen by validation accuracy; the test accuracy is only
+reported. Finished runs are kept in OUT/runs.jsonl and not repeated; their
+logs go to OUT/logs.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parent
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('configs', nargs='+', type=Path)
+    parser.add_argument(
+        '--temperatures', nargs='+', type=float, default=[0.1, 0.2, 0.5]
+    )
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs'))
+    parser.add_argument('--data-root')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
+    parser.add_argument(
+        '--metric', default='accuracy/top1', help='validation metric'
+    )
+    return parser.parse_args()
+
+
+def _shell(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, cwd=TOOLS)
+    return done.stdout.strip()
+
+
+def _machine() -> dict:
+    cpuinfo = Path('/proc/cpuinfo')
+    names = [
+        line.partition(':')[2].strip()
+        for line in cpuinfo.read_text().splitlines()
+        if line.startswith('model name')
+    ]
+    dirty = _shell('git', 'status', '--porcelain', '--untracked-files=no')
+    return dict(
+        machine=f'{names[0] if names else platform.processor()}, '
+        f'{os.cpu_count()} cores',
+        commit=_shell('git', 'rev-parse', '--short', 'HEAD')
+        + ('+changes' if dirty else ''),
+    )
+
+
+def run_one(
+    config: Path, temperature: float, seed: int, args: argparse.Namespace
+) -> dict:
+    """Train and test once; returns the row of the table."""
+    name = f'{config.stem}_t{temperature:g}_s{seed}'
+    work_dir = args.work_dir / name
+    threads = str(max(1, (os.cpu_count() or 1) // args.jobs))
+    common = ['--work-dir', str(work_dir)]
+    if args.data_root:
+        common += ['--data-root', args.data_root]
+
+    def tool(script: str, *rest: str) -> None:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        with work_dir.joinpath(f'{script}.out').open('w') as out:
+            done = subprocess.run(
+                [sys.executable, TOOLS / script, config, *rest, *common],
+                env={**os.environ, 'OMP_NUM_THREADS': threads},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        if done.returncode:
+            raise RuntimeError(f'{script} failed, see {out.name}')
+
+    start = time.time()
+    tool(
+        'train.py',
+        '--cfg-options',
+        f'model.head.temperature={temperature}',
+        f'randomness.seed={seed}',
+    )
+    scalars = max(work_dir.glob('*/vis_data/scalars.json'))
+    val = [
+        record
+        for record in map(json.loads, scalars.open())
+        if args.metric in record
+    ]
+    seconds = time.time() - start
+    checkpoint = Path(work_dir, 'last_checkpoint').read_text()
+    metrics = work_dir / 'test.json'
+    tool('test.py', checkpoint, '--out', str(metrics))
+    log = args.out / 'logs' / f'{name}.jsonl'
+    log.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(scalars, log)
+    return dict(
+        config=str(config),
+        temperature=temperature,
+        seed=seed,
+        val_start=val[0][args.metric] if val[0]['step'] == 0 else None,
+        val=val[-1][args.metric],
+        test=json.loads(metrics.read_text()),
+        seconds=round(seconds),
+        threads=int(threads),
+        log=str(log.relative_to(args.out)),
+        **_machine(),
+    )
+
+
+def table(rows: list[dict]) -> str:
+    """Markdown: a line a loss and temperature, best by validation in bold."""
+    groups: dict[str, dict[float, list[dict]]] = {}
+    for row in rows:
+        by_temperature = groups.setdefault(row['config'], {})
+        by_temperature.setdefault(row['temperature'], []).append(row)
+    tests = list(rows[0]['test'])
+
+    def spread(values: list[float]) -> str:
+        mean = statistics.mean(values)
+        if len(values) == 1:
+            return f'{mean:.2f}'
+        return f'{mean:.2f} ± {statistics.stdev(values):.2f}'
+
+    head = ['config', 'temperature', 'seeds', 'validation', *tests]
+    lines = [head, ['---'] * len(head)]
+    for config, temperatures in groups.items():
+        best = max(
+            temperatures,
+            key=lambda t: statistics.mean(r['val'] for r in temperatures[t]),
+        )
+        for temperature, runs in sorted(temperatures.items()):
+            mark = '**' if temperature == best else ''
+            lines.append(
+                [
+                    Path(config).stem,
+                    f'{mark}{temperature:g}{mark}',
+                    ', '.join(str(r['seed']) for r in runs),
+                    spread([r['val'] for r in runs]),
+                    *(spread([r['test'][t] for r in runs]) for t in tests),
+                ]
+            )
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def main() -> None:
+    args = parse_args()
+    missing = [str(c) for c in args.configs if not c.is_file()]
+    if missing:
+        sys.exit(f'error: no config {", ".join(missing)}')
+    args.out.mkdir(parents=True, exist_ok=True)
+    book = args.out / 'runs.jsonl'
+    lines = book.read_text().splitlines() if book.is_file() else []
+    rows = [json.loads(line) for line in lines]
+    done = {(r['config'], r['temperature'], r['seed']) for r in rows}
+    todo = [
+        (config, temperature, seed)
+        for seed, temperature, config in product(
+            args.seeds, args.temperatures, args.configs
+        )
+        if (str(config), temperature, seed) not in done
+    ]
+    print(f'{len(done)} runs done, {len(todo)} to do', flush=True)
+    with ThreadPoolExecutor(args.jobs) as pool, book.open('a') as out:
+        for row in pool.map(lambda run: run_one(*run, args), todo):
+            rows.append(row)
+            print(json.dumps(row), file=out, flush=True)
+            print(
+                f'[{len(rows) - len(done)}/{len(todo)}] '
+                f'{Path(row["config"]).stem} temperature '
+                f'{row["temperature"]:g} seed {row["seed"]}: '
+                f'{args.metric} {row["val"]:.2f} in {row["seconds"]} s',
+                flush=True,
+            )
+    text = table(rows)
+    args.out.joinpath('table.md').write_text(text + '\n')
+    print(text)
+
+
+if __name__ == '__main__':
+    main()

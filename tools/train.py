@@ -1,0 +1,59 @@
+"""Pretrain: python tools/train.py configs/dcl_resnet50_8xb32.py."""
+
+import argparse
+import sys
+
+from launch import base_parser, build_runner, finish_config, load_config, run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = base_parser('Pretrain a model')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='resume from a checkpoint; without a path, from the latest one '
+        'in the work_dir',
+    )
+    parser.add_argument(
+        '--no-validate', action='store_true', help='train without validation'
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by the actual batch size over '
+        '`auto_scale_lr.base_batch_size`',
+    )
+    parser.add_argument(
+        '--no-persistent-workers',
+        action='store_true',
+        help='start dataloader workers anew in each epoch',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.resume:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            sys.exit(
+                f'error: {args.config} has no `auto_scale_lr.base_batch_size` '
+                'to scale the learning rate from'
+            )
+        cfg.auto_scale_lr.enable = True
+    finish_config(cfg, args, persistent_workers=not args.no_persistent_workers)
+    build_runner(cfg).train()
+
+
+if __name__ == '__main__':
+    run(main)
