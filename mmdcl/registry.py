@@ -1,15 +1,18 @@
 """Child registries, so that ``type='mmdcl.X'`` resolves from any scope."""
 
 from difflib import get_close_matches
+from importlib.util import find_spec
 
-try:
-    from mmengine import registry as upstream
-except ModuleNotFoundError as error:
+if missing := [
+    name for name in ('mmengine', 'mmcv', 'mmpretrain') if not find_spec(name)
+]:
     raise ModuleNotFoundError(
-        "mmdcl's registered parts need OpenMMLab: pip install 'mmdcl[onedl]' "
-        "(maintained), or 'mmdcl[openmmlab]' if you already use the original "
-        'mmengine, mmcv and mmpretrain; never both'
-    ) from error
+        f"mmdcl's registered parts need {', '.join(missing)}: pip install "
+        "'mmdcl[onedl]' (maintained), or 'mmdcl[openmmlab]' if you already "
+        'live on the original OpenMMLab packages; never both'
+    )
+
+from mmengine import registry as upstream
 
 
 class Registry(upstream.Registry):
@@ -19,7 +22,10 @@ class Registry(upstream.Registry):
         found = super().get(key)
         scope, name = self.split_scope_key(key)
         if found is None and scope in (None, self.scope):
-            near = get_close_matches(name, self.module_dict, n=3)
+            known = {known.lower(): known for known in self.module_dict}
+            near = [
+                known[n] for n in get_close_matches(name.lower(), known, n=3)
+            ]
             raise KeyError(
                 f'{self.scope}.{name} is not a registered {self.name}; '
                 + (f'did you mean {" or ".join(near)}? ' if near else '')

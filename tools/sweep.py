@@ -99,7 +99,7 @@ def run_one(
     scalars = max(work_dir.glob('*/vis_data/scalars.json'))
     val = [
         record
-        for record in map(json.loads, scalars.open())
+        for record in map(json.loads, scalars.read_text().splitlines())
         if args.metric in record
     ]
     seconds = time.time() - start

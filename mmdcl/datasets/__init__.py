@@ -1,7 +1,8 @@
 """Readers that upstream lacks."""
 
+from ..registry import DATASETS  # first: it says what to install
 from .cifar import CIFAR10
 from .digits import Digits
 from .loading import LoadImageFromFile
 
-__all__ = ['CIFAR10', 'Digits', 'LoadImageFromFile']
+__all__ = ['CIFAR10', 'DATASETS', 'Digits', 'LoadImageFromFile']

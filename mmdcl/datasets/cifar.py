@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import mmcv
+import cv2
 import numpy as np
 from mmpretrain.datasets import CIFAR10 as UpstreamCIFAR10
 
@@ -87,13 +87,15 @@ class CIFAR10(UpstreamCIFAR10):
                     + _LAYOUTS.format(root=folder.parent)
                 )
             for path in paths:
-                image = mmcv.imread(path, channel_order='rgb')
-                if image is None or image.shape != (32, 32, 3):
-                    raise ValueError(
-                        f'{path} is not a 32 x 32 image that can be read; '
-                        'remove it or put the original back'
-                    )
-                images.append(
-                    dict(img=np.ascontiguousarray(image), gt_label=label)
-                )
+                images.append(dict(img=_read(path), gt_label=label))
         return images
+
+
+def _read(path: Path) -> np.ndarray:
+    image = cv2.imread(str(path))
+    if image is None or image.shape != (32, 32, 3):
+        raise ValueError(
+            f'{path} is not a 32 x 32 image that can be read; remove it or '
+            'put the original back'
+        )
+    return np.ascontiguousarray(image[..., ::-1])

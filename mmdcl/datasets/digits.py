@@ -15,7 +15,7 @@ class Digits(BaseDataset):
     8 x 8 x 3 uint8 under ``img``.
 
     Args:
-        split: ``'train'`` (1,437 images) or ``'test'`` (360).
+        split: ``'train'`` (1,438 images) or ``'test'`` (359).
         **kwargs: As in upstream's ``BaseDataset``.
 
     Raises:

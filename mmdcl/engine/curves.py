@@ -1,9 +1,10 @@
 """Training curves of one run."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
-def draw_curves(records: Sequence[dict], path: str) -> None:
+def draw_curves(records: Sequence[dict], path: Path) -> None:
     """Plot what a run logged.
 
     Args:

@@ -59,8 +59,7 @@ class ProgressHook(Hook):
         scalars = Path(runner.log_dir, 'vis_data', 'scalars.json')
         if scalars.is_file():
             plot = Path(runner.work_dir, 'curves.png')
-            draw_curves(
-                [json.loads(line) for line in scalars.open()], str(plot)
-            )
+            lines_of_log = scalars.read_text().splitlines()
+            draw_curves([json.loads(line) for line in lines_of_log], plot)
             lines.append(f'plot:       {plot}')
         runner.logger.info('Done.\n  ' + '\n  '.join(lines))

@@ -2,17 +2,8 @@
 
 import torch
 from mmengine.model import revert_sync_batchnorm
+from mmpretrain.models.selfsup.base import BaseSelfSupervisor
 from torch import Tensor
-
-try:
-    from mmpretrain.models.selfsup.base import BaseSelfSupervisor
-except ModuleNotFoundError as error:
-    if error.name != 'mmpretrain':
-        raise
-    raise ModuleNotFoundError(
-        "mmdcl's algorithms need mmpretrain: pip install 'mmdcl[onedl]', or "
-        "'mmdcl[openmmlab]' on the original OpenMMLab packages"
-    ) from error
 
 from ..functional import npc_multiplier, two_view_contrast
 from ..registry import MODELS

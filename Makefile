@@ -1,0 +1,49 @@
+# make demo    pretrain on real digits, see kNN accuracy climb (minutes, CPU)
+# make test    run the tests
+# make lint    check style and types
+# make setup   only install, into .venv
+# Each installs what it needs first. PYTHON chooses the interpreter (>= 3.10).
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+DEMO := dcl_resnet18_1xb128_digits
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint setup constraints clean
+
+demo: OMP_NUM_THREADS = $(shell nproc)
+demo: $(INSTALLED)
+	$(BIN)/python tools/train.py configs/$(DEMO).py
+
+test: $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo 'Python >= 3.10 is needed: make PYTHON=python3.11 ...'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	    { echo 'No venv: on Debian, apt-get install python3-venv'; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt uv
+	$(BIN)/uv pip install --python $(BIN)/python \
+	    --constraint constraints.txt --editable '.[onedl,dev]'
+	@touch $@
+
+# The tested set: the newest versions that fit, for every Python we support.
+constraints: $(INSTALLED)
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
+	    --extra onedl --extra dev --extra tensorboard --upgrade --quiet \
+	    --no-annotate --no-header --no-emit-index-url | \
+	    sed "/sys_platform == 'win32'/d" > constraints.new
+	mv constraints.new constraints.txt
+
+clean:
+	rm -rf .venv work_dirs

@@ -1,0 +1,100 @@
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+from mmpretrain.datasets.categories import CIFAR10_CATEGORIES
+
+from mmdcl.datasets import CIFAR10
+
+PER_CLASS = 5
+
+
+@pytest.fixture
+def pictures():
+    generator = np.random.default_rng(0)
+    shape = (10, PER_CLASS, 32, 32, 3)
+    return generator.integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def folders(pictures, tmp_path):
+    for split in ('train', 'test'):
+        for name, images in zip(CIFAR10_CATEGORIES, pictures, strict=True):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            for i, image in enumerate(images):
+                cv2.imwrite(str(folder / f'{i}.png'), image[..., ::-1])
+    return tmp_path
+
+
+@pytest.fixture
+def archive(pictures, tmp_path, monkeypatch):
+    """The official layout; sums of the official files cannot match."""
+    monkeypatch.setattr(CIFAR10, '_check_integrity', lambda self: True)
+    folder = tmp_path / 'cifar-10-batches-py'
+    folder.mkdir()
+    flat = pictures.transpose(0, 1, 4, 2, 3).reshape(10 * PER_CLASS, -1)
+    labels = np.repeat(np.arange(10), PER_CLASS)
+    names = [f'data_batch_{i}' for i in range(1, 6)]
+    for i, name in enumerate(names):
+        batch = dict(data=flat[i::5], labels=labels[i::5].tolist())
+        folder.joinpath(name).write_bytes(pickle.dumps(batch))
+    batch = dict(data=flat, labels=labels.tolist())
+    folder.joinpath('test_batch').write_bytes(pickle.dumps(batch))
+    return tmp_path
+
+
+def read(root, **kwargs):
+    dataset = CIFAR10(data_root=str(root), **kwargs)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    return (
+        np.stack([info['img'] for info in infos]),
+        [info['gt_label'] for info in infos],
+    )
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+@pytest.mark.parametrize('layout', ['folders', 'archive'])
+def test_both_layouts_hold_the_same_rgb_images(
+    layout, split, pictures, request
+):
+    root = request.getfixturevalue(layout)
+    images, labels = read(root, split=split)
+    assert labels == np.repeat(np.arange(10), PER_CLASS).tolist()
+    assert (images == pictures.reshape(-1, 32, 32, 3)).all()
+
+
+def test_parts_are_disjoint_balanced_and_complete(folders):
+    whole, _ = read(folders)
+    parts = [read(folders, part=(i, 5)) for i in range(5)]
+    for _, labels in parts:
+        assert labels == list(range(10))
+    everything = np.concatenate([images for images, _ in parts])
+    assert len(np.unique(everything, axis=0)) == len(whole)
+    with pytest.raises(ValueError, match=r'got \(5, 5\)'):
+        read(folders, part=(5, 5))
+
+
+def test_missing_data_name_path_layouts_and_option(tmp_path, monkeypatch):
+    def offline(*args, **kwargs):
+        raise OSError('no network')
+
+    monkeypatch.setattr(
+        'mmpretrain.datasets.cifar.download_and_extract_archive', offline
+    )
+    match = f'no CIFAR-10 in {tmp_path}.*no network'
+    with pytest.raises(FileNotFoundError, match=match) as error:
+        read(tmp_path)
+    for word in ('data_batch_1', 'train/<class>', '--data-root'):
+        assert word in str(error.value)
+
+
+def test_a_missing_class_or_broken_image_is_named(folders):
+    next(folders.glob('train/ship/*')).write_bytes(b'broken')
+    with pytest.raises(ValueError, match=r'ship/\d\.png is not a 32 x 32'):
+        read(folders)
+    for path in folders.glob('train/ship/*'):
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match="no image of class 'ship'"):
+        read(folders)

@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from mmdcl.models import DCLHead
+from tests.runs import BACKBONE, SIMCLR, runner
+
+HOOKS = [
+    dict(type='mmdcl.InvalidLossHook'),
+    dict(type='mmdcl.CheckpointMatchHook'),
+    dict(type='mmdcl.ProgressHook', val_before_train=True),
+]
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_an_invalid_loss_stops_before_it_costs_a_checkpoint(
+    value, tmp_path, monkeypatch
+):
+    """Finite for 6 of 8 iterations; a checkpoint every 2."""
+    calls = []
+    rows = DCLHead.rows
+
+    def broken(self, pos, s):
+        calls.append(1)
+        return rows(self, pos, s) * (value if len(calls) > 6 else 1)
+
+    monkeypatch.setattr(DCLHead, 'rows', broken)
+    run = runner(
+        tmp_path,
+        custom_hooks=HOOKS[:1],
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False)
+        ),
+    )
+    match = r'iteration 7; training stopped in epoch 2.*iter_6\.pth'
+    with pytest.raises(FloatingPointError, match=match):
+        run.train()
+    assert not tmp_path.joinpath('iter_8.pth').exists()
+    last = torch.load(tmp_path / 'iter_6.pth', weights_only=False)
+    assert all(t.isfinite().all() for t in last['state_dict'].values())
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    run = runner(tmp_path, custom_hooks=HOOKS[:1])
+    hook = next(h for h in run.hooks if 'InvalidLoss' in type(h).__name__)
+    state = dict(state_dict={'w': torch.tensor([1.0, float('nan')])})
+    with pytest.raises(FloatingPointError, match=r'w is not finite.*none yet'):
+        hook.before_save_checkpoint(run, state)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
+    run = runner(tmp_path)
+    run.train()
+    path = str(tmp_path / 'epoch_1.pth')
+
+    same = runner(tmp_path, custom_hooks=HOOKS[1:2], load_from=path)
+    same.val()
+
+    wider = dict(SIMCLR, backbone=dict(BACKBONE, base_channels=8))
+    other = runner(
+        tmp_path, model=wider, custom_hooks=HOOKS[1:2], load_from=path
+    )
+    match = r'another architecture.*backbone\.layer1.*here and.*there'
+    with pytest.raises(ValueError, match=match):
+        other.val()
+
+
+def test_progress_shows_the_way_and_draws_the_curves(tmp_path, capsys):
+    run = runner(tmp_path, custom_hooks=HOOKS[2:], log_level='INFO')
+    run.train()
+    said = ''.join(capsys.readouterr())
+    assert '(epoch 0) -> ' in said
+    assert f'checkpoint: {tmp_path}/epoch_1.pth' in said
+    assert f'plot:       {tmp_path}/curves.png' in said
+    assert tmp_path.joinpath('curves.png').stat().st_size > 10_000

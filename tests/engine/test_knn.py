@@ -1,0 +1,123 @@
+import os
+
+import pytest
+import torch
+from mmpretrain.evaluation import Accuracy
+
+from mmdcl.engine.knn import image_features
+from mmdcl.functional import knn_scores
+from tests.ranks import on_ranks
+from tests.runs import BACKBONE, NECK, PLAIN, SIMCLR, loader, runner
+
+CROSS_ENTROPY = dict(
+    type='ContrastiveHead', loss=dict(type='CrossEntropyLoss')
+)
+MODELS = {
+    'ours': SIMCLR,
+    'SimCLR': dict(
+        type='SimCLR', backbone=BACKBONE, neck=NECK, head=CROSS_ENTROPY
+    ),
+    'MoCo': dict(
+        type='MoCo',
+        queue_len=64,
+        feat_dim=8,
+        backbone=BACKBONE,
+        neck=dict(type='LinearNeck', in_channels=32, out_channels=8),
+        head=CROSS_ENTROPY,
+    ),
+    'classifier': dict(
+        type='ImageClassifier',
+        backbone=BACKBONE,
+        head=dict(type='LinearClsHead', num_classes=10, in_channels=32),
+    ),
+}
+
+
+def by_hand(run, k):
+    """Accuracy from features extracted and searched in the plainest way."""
+    model = run.model.eval()
+    found = []
+    for split in ('train', 'test'):
+        features, labels = [], []
+        for batch in run.build_dataloader(loader(split, PLAIN)).dataset:
+            image = batch['inputs'][None].float()
+            if split == 'train' and batch['data_samples'].sample_idx > 255:
+                break
+            with torch.no_grad():
+                features.append(model.backbone(image)[-1].mean((2, 3)))
+            labels.append(batch['data_samples'].gt_label)
+        found += [torch.cat(features), torch.cat(labels)]
+    bank, bank_labels, queries, labels = found
+    scores = knn_scores(queries, bank, bank_labels, 10, k)
+    return Accuracy.calculate(scores, labels)[0][0].item()
+
+
+@pytest.mark.parametrize('model', MODELS)
+def test_any_upstream_algorithm(model, tmp_path):
+    metrics = runner(tmp_path, model=MODELS[model]).val()
+    assert set(metrics) == {'accuracy/top1'}
+    assert metrics['accuracy/top1'] > 20
+
+
+def test_equals_search_by_hand_for_each_k(tmp_path):
+    run = runner(tmp_path, val_cfg=dict(type='mmdcl.KNNValLoop', k=(1, 5, 40)))
+    metrics = run.val()
+    assert metrics == {
+        f'k{k}/accuracy/top1': pytest.approx(by_hand(run, k))
+        for k in (1, 5, 40)
+    }
+
+
+def evaluate(rank, folder):
+    os.environ['LOCAL_RANK'] = str(rank or 0)
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None)
+    run = runner(
+        folder,
+        launcher='pytorch' if rank is not None else 'none',
+        model_wrapper_cfg=wrapper if rank is not None else None,
+    )
+    return run.val()
+
+
+def test_ranks_equal_one_process(tmp_path):
+    """359 images to classify: unequal shares."""
+    (one,) = [evaluate(None, tmp_path)]
+    assert on_ranks(2, evaluate, tmp_path) == [one, one]
+
+
+def test_save_best_and_test_loop(tmp_path):
+    run = runner(
+        tmp_path,
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', save_best='auto')
+        ),
+        test_dataloader=loader('test', PLAIN),
+        test_cfg=dict(type='mmdcl.KNNTestLoop', k=5),
+        test_evaluator=dict(type='Accuracy'),
+    )
+    run.train()
+    assert tmp_path.joinpath('best_accuracy_top1_epoch_1.pth').is_file()
+    trained = run.val_loop.run()
+    assert run.test() == trained
+
+
+def test_errors_say_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match=r'`k` must be'):
+        runner(tmp_path, val_cfg=dict(type='mmdcl.KNNValLoop', k=0)).val()
+    too_many = dict(type='mmdcl.KNNValLoop', k=300)
+    with pytest.raises(ValueError, match=r'k=300 .* holds only 256'):
+        runner(tmp_path, val_cfg=too_many).val()
+    with pytest.raises(ValueError, match=r'Give `bank_dataloader`'):
+        runner(
+            tmp_path, train_dataloader=None, train_cfg=None, optim_wrapper=None
+        ).val()
+
+
+def test_features_of_images():
+    maps, tokens = torch.rand(2, 3, 4, 4), torch.rand(2, 5, 3)
+    flat = maps.mean((2, 3))
+    assert torch.equal(image_features((None, maps)), flat)
+    assert torch.equal(image_features([tokens]), tokens.mean(1))
+    assert torch.equal(image_features(flat), flat)
+    with pytest.raises(TypeError, match=r'got \(3,\)'):
+        image_features(torch.rand(3))

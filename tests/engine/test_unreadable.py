@@ -1,0 +1,89 @@
+"""One broken file among many, from the loader to the accuracy."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.runs import VIEWS, loader, runner
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of 20 images; the fourth of the first class is no image."""
+    for label, name in enumerate(('dark', 'light')):
+        tmp_path.joinpath(name).mkdir()
+        for i in range(20):
+            image = np.full((16, 16, 3), 40 + 160 * label + i, np.uint8)
+            cv2.imwrite(str(tmp_path / name / f'{i:02d}.png'), image)
+    tmp_path.joinpath('dark', '03.png').write_bytes(b'not an image')
+    return tmp_path
+
+
+def images(folder, load, split='train', views=VIEWS[0]):
+    pipeline = [load, views, VIEWS[1]]
+    kind = dict(type='CustomDataset', data_root=str(folder))
+    return loader(
+        split, [], dataset=dict(kind, pipeline=pipeline), batch_size=8
+    )
+
+
+def test_training_skips_it_and_the_bank_leaves_it_out(
+    folder, tmp_path, capsys
+):
+    load = dict(type='mmdcl.LoadImageFromFile')
+    resize = dict(type='Resize', scale=(16, 16))
+    queries = images(folder / 'dark', load, 'test', resize)
+    queries['dataset'] |= dict(
+        data_root=str(folder), indices=list(range(4, 40))
+    )
+    run = runner(
+        tmp_path / 'work',
+        train_dataloader=images(folder, load),
+        val_dataloader=queries,
+        val_cfg=dict(type='mmdcl.KNNValLoop', k=1),
+    )
+    run.train()
+    said = ''.join(capsys.readouterr())
+    broken = folder / 'dark' / '03.png'
+    assert f'skipped unreadable image {broken}' in said
+    assert '1 skipped so far' in said
+    assert 'kNN bank: left out 1 images that cannot be read' in said
+    assert len(run.val_loop.bank_loader.dataset) == 40
+    with pytest.raises(ValueError, match=r'k=40 .* holds only 39'):
+        runner(
+            tmp_path / 'work',
+            train_dataloader=images(folder, load),
+            val_dataloader=queries,
+            val_cfg=dict(type='mmdcl.KNNValLoop', k=40),
+        ).val()
+
+
+def test_it_is_refused_among_the_images_to_classify(folder, tmp_path):
+    load = dict(type='mmdcl.LoadImageFromFile')
+    resize = dict(type='Resize', scale=(16, 16))
+    run = runner(
+        tmp_path / 'work',
+        train_dataloader=images(folder, load),
+        val_dataloader=images(folder, load, 'test', resize),
+    )
+    with pytest.raises(OSError, match=r'1 of the images .*dark/03\.png'):
+        run.val()
+
+
+def test_stop_names_it(folder, tmp_path):
+    load = dict(type='mmdcl.LoadImageFromFile', on_error='stop')
+    run = runner(
+        tmp_path / 'work',
+        train_dataloader=images(folder, load),
+        val_dataloader=None,
+        val_cfg=None,
+        val_evaluator=None,
+    )
+    with pytest.raises(OSError, match=r'cannot read image .*dark/03\.png'):
+        run.train()
+
+
+def test_on_error_is_checked(folder, tmp_path):
+    load = dict(type='mmdcl.LoadImageFromFile', on_error='ignore')
+    with pytest.raises(ValueError, match="'skip' or 'stop', got 'ignore'"):
+        runner(tmp_path / 'w', train_dataloader=images(folder, load)).train()

@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from mmdcl.functional import gather, gather_rows, stream_rows
+from tests.ranks import on_ranks
+
+SIZES = (3, 1, 2)
+
+
+def share(rank, sizes):
+    start = sum(sizes[:rank])
+    return slice(start, start + sizes[rank])
+
+
+def gather_and_differentiate(rank, x, sizes):
+    mine = x[share(rank, sizes)].clone().requires_grad_()
+    gathered, start = gather_rows(mine)
+    weight = torch.arange(1, len(x) + 1)[:, None] * (rank + 1)
+    (gathered**2 * weight).sum().backward()
+    tiles = [
+        tile[0].clone()
+        for tile in stream_rows(x[share(rank, sizes)], device=x.device, tile=2)
+    ]
+    return gathered.detach(), start, mine.grad, tiles
+
+
+@pytest.mark.parametrize('ranks', [2, 3])
+def test_rows_of_all_ranks_and_the_sum_of_their_gradients(ranks):
+    sizes = SIZES[:ranks]
+    x = torch.randn(sum(sizes), 4, dtype=torch.double)
+    results = on_ranks(ranks, gather_and_differentiate, x, sizes)
+    factor = torch.arange(1, len(x) + 1)[:, None] * sum(range(1, ranks + 1))
+    for rank, (gathered, start, grad, tiles) in enumerate(results):
+        part = share(rank, sizes)
+        assert torch.equal(gathered, x)
+        assert start == part.start
+        torch.testing.assert_close(grad, (2 * x * factor)[part])
+        assert torch.equal(torch.cat(tiles), x)
+        assert max(map(len, tiles)) <= 2
+
+
+def test_identity_on_one_process():
+    x = torch.randn(5, 2)
+    assert gather(x) is x
+    assert gather_rows(x) == (x, 0)
+    tiles = list(stream_rows(x, x[:, 0], device=x.device, tile=2))
+    assert [len(tile) for tile, _ in tiles] == [2, 2, 1]
+    assert torch.equal(torch.cat([tile for tile, _ in tiles]), x)

@@ -1,0 +1,91 @@
+import pytest
+import torch
+
+from mmdcl.functional import (
+    dcl,
+    info_nce,
+    log_sum_negatives,
+    two_view_contrast,
+    von_mises_fisher_weight,
+)
+from tests.reference import contrastive
+
+LOSSES = {
+    'info_nce': lambda pos, s, t: info_nce(pos, s, t),
+    'dcl': lambda pos, s, t: dcl(pos, s, t),
+    'dclw': lambda pos, s, t: dcl(
+        pos, s, t, von_mises_fisher_weight(pos.detach())
+    ),
+}
+
+
+def views(n=5, d=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (2, n, d)
+    z = torch.randn(shape, generator=generator, dtype=torch.double)
+    return [view.clone().requires_grad_() for view in z]
+
+
+@pytest.mark.parametrize('tau', [0.05, 0.1, 0.5])
+@pytest.mark.parametrize('loss', LOSSES)
+def test_equals_the_loops_in_value_and_gradient(loss, tau):
+    z = views()
+    expected = contrastive(loss, *z, tau)
+    expected_grads = torch.autograd.grad(expected, z)
+    pos, s, _ = two_view_contrast(*z, tau)
+    value = LOSSES[loss](pos, s, tau).mean()
+    torch.testing.assert_close(value, expected)
+    grads = torch.autograd.grad(value, z)
+    torch.testing.assert_close(grads, expected_grads)
+
+
+def test_dcl_of_well_aligned_views_is_negative():
+    z1 = torch.randn(64, 128, dtype=torch.double)
+    pos, s, _ = two_view_contrast(z1, z1 + 0.3 * torch.randn_like(z1), 0.1)
+    assert dcl(pos, s, 0.1).mean() < 0 < info_nce(pos, s, 0.1).mean()
+
+
+@pytest.mark.parametrize('tau', [0.001, 0.01])
+def test_exclusion_is_exact_at_very_low_temperature(tau):
+    z = views(n=6)
+    s = two_view_contrast(*z, tau).s
+    normalised = torch.nn.functional.normalize(torch.cat(z), dim=1)
+    similarity = normalised @ normalised.T
+    for i in range(12):
+        others = [j for j in range(12) if j % 6 != i % 6]
+        expected = torch.logsumexp(similarity[i, others] / tau, 0)
+        torch.testing.assert_close(s[i], expected)
+
+
+def test_mean_negative_cosine():
+    z = views(n=6)
+    normalised = torch.nn.functional.normalize(torch.cat(z), dim=1)
+    similarity = normalised @ normalised.T
+    contrast = two_view_contrast(*z, 0.1)
+    for i in range(12):
+        others = [j for j in range(12) if j % 6 != i % 6]
+        torch.testing.assert_close(
+            contrast.neg[i], similarity[i, others].mean()
+        )
+
+
+def test_half_precision_is_widened_and_autocast_ignored():
+    z = [view.detach().to(torch.bfloat16) for view in views()]
+    expected = two_view_contrast(*(view.float() for view in z), 0.1)
+    with torch.autocast('cpu', torch.bfloat16):
+        contrast = two_view_contrast(*z, 0.1)
+    for got, want in zip(contrast, expected, strict=True):
+        assert got.dtype == torch.float32
+        torch.testing.assert_close(got, want, rtol=0, atol=0)
+
+
+def test_errors_name_what_they_got():
+    z1, z2 = views()
+    with pytest.raises(ValueError, match=r'at least 2 images .* got 1'):
+        two_view_contrast(z1[:1], z2[:1], 0.1)
+    with pytest.raises(ValueError, match=r'got \(5, 4\) and \(4, 4\)'):
+        two_view_contrast(z1, z2[:4], 0.1)
+    with pytest.raises(ValueError, match=r'K >= 1, got \(5, 0\)'):
+        log_sum_negatives(torch.empty(5, 0), 0.1)
+    with pytest.raises(ValueError, match=r'`temperature` must be'):
+        two_view_contrast(z1, z2, 0)

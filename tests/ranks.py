@@ -1,0 +1,36 @@
+"""Run a function on several gloo processes and collect what they return."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+
+def _process(
+    rank: int, ranks: int, folder: str, function: Callable, args: tuple
+) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo',
+        init_method=f'file://{folder}/rendezvous',
+        rank=rank,
+        world_size=ranks,
+    )
+    try:
+        torch.save(function(rank, *args), f'{folder}/{rank}.pt')
+    finally:
+        dist.destroy_process_group()
+
+
+def on_ranks(ranks: int, function: Callable, *args: Any) -> list:
+    """``[function(rank, *args) for each rank]``, in that many processes."""
+    with TemporaryDirectory() as folder:
+        mp.spawn(_process, (ranks, folder, function, args), nprocs=ranks)
+        return [
+            torch.load(Path(folder, f'{rank}.pt'), weights_only=True)
+            for rank in range(ranks)
+        ]

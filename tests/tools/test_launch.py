@@ -1,0 +1,116 @@
+"""The mistakes that users make, and two processes on CPUs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import launch
+import pytest
+import torch
+
+PYTHON = Path(sys.executable).parent
+ROOT = Path(__file__).parent.parent.parent
+DIGITS = str(ROOT / 'configs' / 'dcl_resnet18_1xb128_digits.py')
+IMAGENET = str(ROOT / 'configs' / 'dcl_resnet50_8xb32.py')
+
+
+def prepare(*flags):
+    args = launch.base_parser('').parse_args(flags)
+    cfg = launch.load_config(args)
+    launch.finish_config(cfg, args)
+    return cfg
+
+
+def message(error):
+    return str(error.value)
+
+
+def test_a_config_that_does_not_exist():
+    with pytest.raises(SystemExit) as error:
+        prepare('configs/dcl_resnet_8xb32.py')
+    assert 'did you mean configs/dcl_resnet50_8xb32.py' in message(error)
+
+
+@pytest.mark.parametrize('state', ['does not exist', 'is empty'])
+def test_a_data_folder_without_images(state, tmp_path):
+    root = tmp_path / 'imagenet'
+    if state == 'is empty':
+        root.joinpath('train').mkdir(parents=True)
+    with pytest.raises(SystemExit) as error:
+        prepare(IMAGENET, '--data-root', str(root))
+    assert f'train_dataloader.dataset: {root}/train {state}' in message(error)
+    assert f'{root}/train/<class>/<image>' in message(error)
+    assert '--data-root PATH' in message(error)
+
+
+def test_flags_reach_the_config(tmp_path):
+    cfg = prepare(
+        DIGITS,
+        '--work-dir',
+        str(tmp_path),
+        '--cfg-options',
+        'model.head.temperature=0.3',
+        'train_dataloader.batch_size=7',
+    )
+    assert cfg.work_dir == str(tmp_path)
+    assert cfg.model.head.temperature == 0.3
+    assert cfg.train_dataloader.batch_size == 7
+    assert cfg.train_dataloader.collate_fn.type == 'default_collate'
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='has a GPU')
+def test_amp_on_a_cpu_says_so_in_one_line():
+    with pytest.raises(SystemExit, match=r'--amp needs a GPU'):
+        prepare(DIGITS, '--amp')
+
+
+def test_explained_errors_are_brief_and_others_are_not(monkeypatch):
+    from mmdcl.functional import knn_scores
+
+    def explained():
+        bank = torch.rand(2, 2)
+        knn_scores(bank, bank, torch.tensor([0, 1]), 2, k=3)
+
+    with pytest.raises(SystemExit, match=r'error: k=3 neighbours'):
+        launch.run(explained)
+    with pytest.raises(ValueError, match=r'invalid literal'):
+        launch.run(lambda: int('three'))
+    monkeypatch.setenv('MMDCL_TRACEBACK', '1')
+    with pytest.raises(ValueError, match=r'k=3 neighbours'):
+        launch.run(explained)
+
+
+def tool(script, *args):
+    done = subprocess.run(
+        ['bash', f'tools/{script}', *map(str, args)],
+        cwd=ROOT,
+        env={**os.environ, 'PATH': f'{PYTHON}:{os.environ["PATH"]}'},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='has a GPU')
+def test_two_processes_on_cpus_train_resume_and_test(tmp_path):
+    small = ['train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=256']
+    common = ['--work-dir', tmp_path, '--cfg-options']
+    train = [DIGITS, 2, *common, *small]
+    tool('dist_train.sh', *train)
+    more = [arg.replace('epochs=1', 'epochs=2') for arg in small]
+    said = tool('dist_train.sh', DIGITS, 2, '--resume', *common, *more)
+    assert 'resumed epoch: 1' in said
+    tool(
+        'dist_test.sh',
+        DIGITS,
+        tmp_path / 'epoch_2.pth',
+        2,
+        '--out',
+        tmp_path / 'metrics.json',
+        *common,
+        small[1],
+    )
+    assert 'k20/accuracy/top1' in (tmp_path / 'metrics.json').read_text()
