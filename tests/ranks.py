@@ -1,5 +1,6 @@
 """Run a function on several gloo processes and collect what they return."""
 
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,6 +9,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+
+# Processes are forked from a server that has imported what is slow to import.
+multiprocessing.set_forkserver_preload(
+    [f'mmpretrain.{room}' for room in ('models', 'datasets', 'evaluation')]
+)
 
 
 def _process(
@@ -29,7 +35,12 @@ def _process(
 def on_ranks(ranks: int, function: Callable, *args: Any) -> list:
     """``[function(rank, *args) for each rank]``, in that many processes."""
     with TemporaryDirectory() as folder:
-        mp.spawn(_process, (ranks, folder, function, args), nprocs=ranks)
+        mp.start_processes(
+            _process,
+            (ranks, folder, function, args),
+            nprocs=ranks,
+            start_method='forkserver',
+        )
         return [
             torch.load(Path(folder, f'{rank}.pt'), weights_only=True)
             for rank in range(ranks)
