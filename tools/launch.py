@@ -5,7 +5,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -169,11 +168,10 @@ def build_runner(cfg: Config) -> Runner:
     return Runner.from_cfg(cfg)
 
 
-@contextmanager
-def _brief_errors() -> Iterator[None]:
-    """Mistakes that mmdcl explains end in that sentence, not a traceback."""
+def run(main: Callable[[], None]) -> None:
+    """Run a tool; mistakes that mmdcl explains end in that sentence."""
     try:
-        yield
+        main()
     except (
         ArithmeticError,
         ImportError,
@@ -189,13 +187,3 @@ def _brief_errors() -> Iterator[None]:
         sys.exit(
             f'error: {what}\n(MMDCL_TRACEBACK=1 shows where this comes from)'
         )
-
-
-def run(main: Callable[[], None]) -> None:
-    """Run a tool, and leave its process group in good order."""
-    try:
-        with _brief_errors():
-            main()
-    finally:
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
