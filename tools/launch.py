@@ -81,6 +81,13 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def load_from(cfg: Config, checkpoint: str) -> None:
+    """Start from a checkpoint file, which must exist, or from an address."""
+    if '://' not in checkpoint and not Path(checkpoint).is_file():
+        sys.exit(f'error: no checkpoint {checkpoint}')
+    cfg.load_from = checkpoint
+
+
 def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
     """Overrides, data folders, dataloader defaults, and what a CPU needs.
 

@@ -2,10 +2,16 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import mmengine
-from launch import base_parser, build_runner, finish_config, load_config, run
+from launch import (
+    base_parser,
+    build_runner,
+    finish_config,
+    load_config,
+    load_from,
+    run,
+)
 from mmengine.evaluator import DumpResults
 
 
@@ -25,9 +31,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args)
-    if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
-        sys.exit(f'error: no checkpoint {args.checkpoint}')
-    cfg.load_from = args.checkpoint
+    load_from(cfg, args.checkpoint)
     if not cfg.get('test_cfg'):
         sys.exit(f'error: {args.config} has no `test_cfg`')
     if args.amp:

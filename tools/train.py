@@ -3,7 +3,14 @@
 import argparse
 import sys
 
-from launch import base_parser, build_runner, finish_config, load_config, run
+from launch import (
+    base_parser,
+    build_runner,
+    finish_config,
+    load_config,
+    load_from,
+    run,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,7 +50,9 @@ def main() -> None:
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.resume:
         cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        cfg.load_from = None
+        if args.resume != 'auto':
+            load_from(cfg, args.resume)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             sys.exit(

@@ -5,50 +5,19 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
-from mmengine.dataset import BaseDataset
 from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
-from mmengine.runner.amp import autocast
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..functional import gather, nearest, stream_rows, vote
 from ..registry import LOOPS
+from .features import batch_features, replaced
 
 _SECONDS_BETWEEN_LINES = 20
 
 
-def image_features(outputs: object) -> Tensor:
-    """One feature vector an image, from whatever a backbone returns.
-
-    Args:
-        outputs: A tensor, or a tuple or list of which the last counts:
-            ``(B, D)`` as is, ``(B, D, H, W)`` and ``(B, L, D)`` averaged
-            over positions or tokens.
-
-    Returns:
-        ``(B, D)`` in float32.
-
-    Raises:
-        TypeError: It is something else.
-    """
-    last = outputs
-    while isinstance(last, (tuple, list)) and last:
-        last = last[-1]
-    if isinstance(last, Tensor) and last.ndim in (2, 3, 4):
-        if last.ndim == 4:
-            last = last.mean((2, 3))
-        elif last.ndim == 3:
-            last = last.mean(1)
-        return last.float()
-    got = tuple(last.shape) if isinstance(last, Tensor) else type(last)
-    raise TypeError(
-        'kNN needs features (B, D), (B, D, H, W) or (B, L, D) from the '
-        f"model's `extract_feat`, got {got}"
-    )
-
-
-class _KNN:
+class KNNEvaluation:
     """What validation and test share.
 
     Features of the bank (training images, without augmentation) and of the
@@ -137,8 +106,8 @@ class _KNN:
         call_hook(f'before_{mode}')
         call_hook(f'before_{mode}_epoch')
         self.runner.model.eval()
-        bank, bank_labels = self._extract(self.bank_loader, is_bank=True)
-        queries, labels = self._extract(self.dataloader, is_bank=False)
+        bank, bank_labels = self._bank()
+        queries, labels = self._queries()
         predictions = self._predict(queries, bank, bank_labels)
         metrics: dict = {}
         for k, scores in predictions.items():
@@ -174,84 +143,60 @@ class _KNN:
             for k in self.ks
         }
 
-    def _extract(
-        self, loader: DataLoader, is_bank: bool
-    ) -> tuple[Tensor, Tensor]:
+    def _bank(self) -> tuple[Tensor, Tensor]:
+        loader, logger = self.bank_loader, self.runner.logger
+        features, labels, places = [], [], []
+        said = time.monotonic()
+        for i, batch in enumerate(loader):
+            self._keep(batch, features, labels, places)
+            if time.monotonic() - said > _SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                logger.info(f'kNN bank [{i + 1}/{len(loader)}]')
+        keep = torch.ones(len(places), dtype=torch.bool)
+        if bad := replaced(loader, places):
+            keep[bad] = False
+            logger.warning(
+                f'kNN bank: left out {len(bad)} images that cannot be read'
+            )
+        return torch.cat(features)[keep], torch.cat(labels)[keep]
+
+    def _queries(self) -> tuple[Tensor, Tensor]:
+        loader, mode = self.dataloader, self._mode
+        features, labels, places = [], [], []
+        for i, batch in enumerate(loader):
+            now = dict(batch_idx=i, data_batch=batch)
+            self.runner.call_hook(f'before_{mode}_iter', **now)
+            self._keep(batch, features, labels, places)
+            self.runner.call_hook(f'after_{mode}_iter', **now, outputs=[])
+        if bad := replaced(loader, places):
+            asked = list(loader.sampler)[bad[0]]
+            info = loader.dataset.get_data_info(asked)
+            raise OSError(
+                f'{len(bad)} of the images to classify cannot be read, the '
+                f'first is {info.get("img_path", asked)}; the accuracy '
+                'would not be comparable. Repair or remove them'
+            )
+        return torch.cat(features), torch.cat(labels)
+
+    def _keep(self, batch: dict, *lists: list) -> None:
         model = self.runner.model
         if is_model_wrapper(model):
             model = model.module
-        features, labels, indices = [], [], []
-        said, mode = time.monotonic(), self._mode
-        for i, batch in enumerate(loader):
-            if not is_bank:
-                self.runner.call_hook(
-                    f'before_{mode}_iter', batch_idx=i, data_batch=batch
-                )
-            with autocast(enabled=self.fp16):
-                data = model.data_preprocessor(batch, False)
-                outputs = model.extract_feat(data['inputs'])
-            features.append(image_features(outputs).cpu())
-            for sample in data['data_samples'] or ():
-                if 'gt_label' not in sample:
-                    raise ValueError(
-                        'kNN needs labelled images, but dataset '
-                        f'{type(loader.dataset).__name__} gives none; set '
-                        '`with_label=True` or choose a labelled dataset'
-                    )
-                labels.append(sample.gt_label.cpu())
-                indices.append(sample.get('sample_idx'))
-            if not is_bank:
-                self.runner.call_hook(
-                    f'after_{mode}_iter',
-                    batch_idx=i,
-                    data_batch=batch,
-                    outputs=data['data_samples'],
-                )
-            elif time.monotonic() - said > _SECONDS_BETWEEN_LINES:
-                said = time.monotonic()
-                self.runner.logger.info(f'kNN bank [{i + 1}/{len(loader)}]')
-        found = torch.cat(features), torch.cat(labels)
-        return self._drop_refetched(loader, indices, is_bank, *found)
-
-    def _drop_refetched(
-        self,
-        loader: DataLoader,
-        indices: list,
-        is_bank: bool,
-        features: Tensor,
-        labels: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Undo upstream's replacement of unreadable images by random ones."""
-        in_order = getattr(loader.sampler, 'shuffle', None) is False
-        if not (in_order and isinstance(loader.dataset, BaseDataset)):
-            return features, labels
-        if None in indices:
-            return features, labels
-        asked_and_got = list(zip(loader.sampler, indices, strict=False))
-        bad = [asked for asked, got in asked_and_got if asked != got]
-        if not bad:
-            return features, labels
-        if not is_bank:
-            info = loader.dataset.get_data_info(bad[0])
-            raise OSError(
-                f'{len(bad)} of the images to classify cannot be read, the '
-                f'first is {info.get("img_path", bad[0])}; the accuracy '
-                'would not be comparable. Repair or remove them'
-            )
-        self.runner.logger.warning(
-            f'kNN bank: left out {len(bad)} images that cannot be read'
-        )
-        keep = torch.tensor([asked == got for asked, got in asked_and_got])
-        return features[keep], labels[keep]
+        features, labels, places = batch_features(model, batch, self.fp16)
+        lists[0].append(features)
+        lists[1].append(labels)
+        lists[2].extend(places)
 
 
 @LOOPS.register_module()
-class KNNValLoop(_KNN, ValLoop):
-    __doc__ = 'kNN accuracy during training. ' + (_KNN.__doc__ or '')
+class KNNValLoop(KNNEvaluation, ValLoop):
+    """Validation by kNN; arguments as in :class:`KNNEvaluation`."""
+
     _mode, _query_cfg = 'val', 'val_dataloader'
 
 
 @LOOPS.register_module()
-class KNNTestLoop(_KNN, TestLoop):
-    __doc__ = 'kNN accuracy of a checkpoint. ' + (_KNN.__doc__ or '')
+class KNNTestLoop(KNNEvaluation, TestLoop):
+    """Test by kNN; arguments as in :class:`KNNEvaluation`."""
+
     _mode, _query_cfg = 'test', 'test_dataloader'

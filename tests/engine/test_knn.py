@@ -4,7 +4,6 @@ import pytest
 import torch
 from mmpretrain.evaluation import Accuracy
 
-from mmdcl.engine.knn import image_features
 from mmdcl.functional import knn_scores
 from tests.ranks import on_ranks
 from tests.runs import BACKBONE, NECK, PLAIN, SIMCLR, loader, runner
@@ -111,13 +110,3 @@ def test_errors_say_what_to_do(tmp_path):
         runner(
             tmp_path, train_dataloader=None, train_cfg=None, optim_wrapper=None
         ).val()
-
-
-def test_features_of_images():
-    maps, tokens = torch.rand(2, 3, 4, 4), torch.rand(2, 5, 3)
-    flat = maps.mean((2, 3))
-    assert torch.equal(image_features((None, maps)), flat)
-    assert torch.equal(image_features([tokens]), tokens.mean(1))
-    assert torch.equal(image_features(flat), flat)
-    with pytest.raises(TypeError, match=r'got \(3,\)'):
-        image_features(torch.rand(3))

@@ -32,6 +32,11 @@ def test_a_config_that_does_not_exist():
     assert 'did you mean configs/dcl_resnet50_8xb32.py' in message(error)
 
 
+def test_a_checkpoint_that_does_not_exist():
+    with pytest.raises(SystemExit, match=r'no checkpoint epoch_7\.pth'):
+        launch.load_from({}, 'epoch_7.pth')
+
+
 @pytest.mark.parametrize('state', ['does not exist', 'is empty'])
 def test_a_data_folder_without_images(state, tmp_path):
     root = tmp_path / 'imagenet'

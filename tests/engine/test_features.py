@@ -1,9 +1,11 @@
-"""One broken file among many, from the loader to the accuracy."""
+"""Features of images, and one broken file among many."""
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from mmdcl.engine.features import image_features
 from tests.runs import VIEWS, loader, runner
 
 
@@ -87,3 +89,13 @@ def test_on_error_is_checked(folder, tmp_path):
     load = dict(type='mmdcl.LoadImageFromFile', on_error='ignore')
     with pytest.raises(ValueError, match="'skip' or 'stop', got 'ignore'"):
         runner(tmp_path / 'w', train_dataloader=images(folder, load)).train()
+
+
+def test_features_of_images():
+    maps, tokens = torch.rand(2, 3, 4, 4), torch.rand(2, 5, 3)
+    flat = maps.mean((2, 3))
+    assert torch.equal(image_features((None, maps)), flat)
+    assert torch.equal(image_features([tokens]), tokens.mean(1))
+    assert torch.equal(image_features(flat), flat)
+    with pytest.raises(TypeError, match=r'got \(3,\)'):
+        image_features(torch.rand(3))

@@ -1,0 +1,92 @@
+"""One feature vector an image, from any model and any backbone."""
+
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.runner.amp import autocast
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+
+def image_features(outputs: object) -> Tensor:
+    """One feature vector an image, from whatever a backbone returns.
+
+    Args:
+        outputs: A tensor, or a tuple or list of which the last counts:
+            ``(B, D)`` as is, ``(B, D, H, W)`` and ``(B, L, D)`` averaged
+            over positions or tokens.
+
+    Returns:
+        ``(B, D)`` in float32.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    last = outputs
+    while isinstance(last, (tuple, list)) and last:
+        last = last[-1]
+    if isinstance(last, Tensor) and last.ndim in (2, 3, 4):
+        if last.ndim == 4:
+            last = last.mean((2, 3))
+        elif last.ndim == 3:
+            last = last.mean(1)
+        return last.float()
+    got = tuple(last.shape) if isinstance(last, Tensor) else type(last)
+    raise TypeError(
+        'kNN needs features (B, D), (B, D, H, W) or (B, L, D) from the '
+        f"model's `extract_feat`, got {got}"
+    )
+
+
+@torch.no_grad()
+def batch_features(
+    model: nn.Module, batch: dict, fp16: bool = False
+) -> tuple[Tensor, Tensor, list[int | None]]:
+    """Features, labels and places of the images of a batch, on the CPU.
+
+    Args:
+        model: With ``data_preprocessor`` and ``extract_feat``, not wrapped.
+        batch: From a dataloader of single labelled images.
+        fp16: Run under autocast.
+
+    Returns:
+        ``(B, D)`` features, ``(B,)`` labels, and the index of each image in
+        its dataset where it is known.
+
+    Raises:
+        ValueError: An image has no label.
+    """
+    with autocast(enabled=fp16):
+        data = model.data_preprocessor(batch, False)
+        features = image_features(model.extract_feat(data['inputs']))
+    samples = data['data_samples'] or []
+    if len(samples) != len(features) or any(
+        'gt_label' not in sample for sample in samples
+    ):
+        raise ValueError(
+            'kNN needs labelled images, but the dataset gives none; set '
+            '`with_label=True` or choose a labelled dataset'
+        )
+    labels = torch.cat([sample.gt_label for sample in samples])
+    places = [sample.get('sample_idx') for sample in samples]
+    return features.cpu(), labels.cpu(), places
+
+
+def replaced(loader: DataLoader, places: list[int | None]) -> list[int]:
+    """Images that upstream replaced by random others, being unreadable.
+
+    Args:
+        loader: That the images came from, exhausted once and in order.
+        places: Index in the dataset of each image that came.
+
+    Returns:
+        Positions in ``places``; empty where the order is not known.
+    """
+    in_order = getattr(loader.sampler, 'shuffle', None) is False
+    if not (in_order and isinstance(loader.dataset, BaseDataset)):
+        return []
+    asked_and_got = zip(loader.sampler, places, strict=False)
+    return [
+        position
+        for position, (asked, got) in enumerate(asked_and_got)
+        if got is not None and asked != got
+    ]
