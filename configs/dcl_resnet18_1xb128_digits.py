@@ -39,6 +39,7 @@ view_pipeline = [
 train_dataloader = dict(
     batch_size=128,
     num_workers=0,
+    persistent_workers=False,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
@@ -53,6 +54,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     batch_size=256,
     num_workers=0,
+    persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmdcl.Digits',

@@ -11,11 +11,13 @@ model = dict(
     head=dict(_delete_=True, type='mmdcl.InfoNCEHead', temperature=0.1),
 )
 train_dataloader = dict(
+    # Without the `_scope_` that inheritance adds and mmengine trips over.
+    collate_fn=dict(_delete_=True, type='default_collate'),
     dataset=dict(
         pipeline=[
             dict(type='mmdcl.LoadImageFromFile'),
             *_base_.train_pipeline[1:],
         ]
-    )
+    ),
 )
 train_cfg = dict(val_interval=10)

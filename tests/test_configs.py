@@ -19,6 +19,7 @@ def test_model_and_pipelines_build(path):
     head = {'simclr': 'InfoNCEHead', 'dcl': 'DCLHead', 'dclw': 'DCLWHead'}
     assert type(model.head).__name__ == head[loss]
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        assert '_scope_' not in cfg[name].get('collate_fn', {})
         dataset = cfg[name].dataset
         DATASETS.build({**dataset, 'lazy_init': True})
         first = dataset.pipeline[0]['type']

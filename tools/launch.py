@@ -104,6 +104,10 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
     for name in LOADERS:
         if cfg.get(name):
             cfg[name] = ConfigDict({**loader, **cfg[name]})
+            if isinstance(cfg[name].collate_fn, dict):
+                # Configs inherited from another package carry it here, and
+                # mmengine would pass it to the function.
+                cfg[name].collate_fn.pop('_scope_', None)
             if args.no_pin_memory or on_cpu:
                 cfg[name].pin_memory = False
             if not cfg[name].get('num_workers'):

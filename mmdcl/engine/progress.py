@@ -45,11 +45,14 @@ class ProgressHook(Hook):
 
     @master_only
     def after_train(self, runner) -> None:
+        ends = [self._first, self._last]
+        if self._first.get('epoch') == self._last.get('epoch'):
+            ends.pop()
         lines = [
-            f'{name}: {self._first[name]:.2f} (epoch {self._first["epoch"]}) '
-            f'-> {value:.2f} (epoch {self._last["epoch"]})'
-            for name, value in self._last.items()
-            if name != 'epoch' and name in self._first
+            f'{name}: '
+            + ' -> '.join(f'{e[name]:.2f} (epoch {e["epoch"]})' for e in ends)
+            for name in self._last
+            if name != 'epoch'
         ]
         pointer = Path(runner.work_dir, 'last_checkpoint')
         if pointer.is_file():
