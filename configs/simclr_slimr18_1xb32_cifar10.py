@@ -28,6 +28,7 @@ param_scheduler = [
     )
 ]
 train_cfg = dict(max_epochs=8, val_interval=8)
+auto_scale_lr = dict(base_batch_size=32)
 custom_hooks = [
     dict(type='mmdcl.InvalidLossHook'),
     dict(type='mmdcl.CheckpointMatchHook'),

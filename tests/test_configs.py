@@ -1,5 +1,6 @@
 """Every config builds, and a variant states only its difference."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_model_and_pipelines_build(path):
         first = dataset.pipeline[0]['type']
         reads = dataset.type in ('mmdcl.CIFAR10', 'mmdcl.Digits')
         assert reads or first == 'mmdcl.LoadImageFromFile'
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_learning_rate_scales_from_the_batch_in_the_name(path):
+    cfg = Config.fromfile(path)
+    gpus, batch = map(int, re.search(r'_(\d+)xb(\d+)', path.stem).groups())
+    assert cfg.train_dataloader.batch_size == batch
+    assert cfg.auto_scale_lr.base_batch_size == gpus * batch
 
 
 @pytest.mark.parametrize(

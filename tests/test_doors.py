@@ -68,4 +68,5 @@ def test_ranks_are_known_in_one_place():
         if path.name != 'gather.py':
             text = path.read_text()
             assert 'torch.distributed' not in text, path
+            assert 'get_rank' not in text, path
             assert 'world_size' not in text.replace('world size', ''), path

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,10 +14,12 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+import mmdcl
+
 ROOT = Path(__file__).resolve().parent.parent
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# Upstream datasets that find out for themselves that their data are missing.
-SELF_CHECKING = {'CIFAR10', 'CIFAR100', 'Digits'}
+# Datasets that read folders of classes below `data_root`.
+FOLDERS = {'ImageNet', 'CustomDataset'}
 
 
 def base_parser(description: str) -> argparse.ArgumentParser:
@@ -62,7 +65,7 @@ def load_config(args: argparse.Namespace) -> Config:
     path = Path(args.config)
     if not path.is_file():
         known = {
-            str(p.relative_to(ROOT)): p.stem
+            os.path.relpath(p): p.stem
             for p in sorted((ROOT / 'configs').rglob('*.py'))
             if '_base_' not in p.parts
         }
@@ -71,13 +74,17 @@ def load_config(args: argparse.Namespace) -> Config:
         sys.exit(
             f'error: no config {args.config}'
             + (f'; did you mean {" or ".join(near)}?' if near else '')
-            + ' `ls configs` shows all'
+            + f' `ls {os.path.relpath(ROOT / "configs")}` shows all'
         )
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.work_dir or not cfg.get('work_dir'):
         cfg.work_dir = args.work_dir or f'work_dirs/{path.stem}'
+    try:
+        Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f'error: cannot make the work_dir: {error}')
     return cfg
 
 
@@ -94,29 +101,32 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
     Args:
         cfg: Changed in place.
         args: Parsed flags.
-        **loader: Defaults of dataloaders.
+        **loader: Dataloader arguments that win over the config's.
     """
     on_cpu = not torch.cuda.is_available()
     if args.amp and on_cpu:
         sys.exit('error: --amp needs a GPU, and none is available')
-    loader['collate_fn'] = dict(type='default_collate')
-    loader['pin_memory'] = True
-    for name in LOADERS:
-        if cfg.get(name):
-            cfg[name] = ConfigDict({**loader, **cfg[name]})
-            if isinstance(cfg[name].collate_fn, dict):
-                # Configs inherited from another package carry it here, and
-                # mmengine would pass it to the function.
-                cfg[name].collate_fn.pop('_scope_', None)
-            if args.no_pin_memory or on_cpu:
-                cfg[name].pin_memory = False
-            if not cfg[name].get('num_workers'):
-                cfg[name].persistent_workers = False
     if args.data_root:
         for _, dataset in _datasets(cfg):
             dataset.data_root = args.data_root
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    if args.no_pin_memory or on_cpu:
+        loader['pin_memory'] = False
+    defaults = dict(
+        pin_memory=True,
+        persistent_workers=True,
+        collate_fn=dict(type='default_collate'),
+    )
+    for name in LOADERS:
+        if cfg.get(name):
+            cfg[name] = ConfigDict({**defaults, **cfg[name], **loader})
+            if not cfg[name].get('num_workers'):
+                cfg[name].persistent_workers = False
+            if isinstance(cfg[name].collate_fn, dict):
+                # Configs inherited from another package carry it here, and
+                # mmengine would pass it to the function.
+                cfg[name].collate_fn.pop('_scope_', None)
     for where, dataset in _datasets(cfg):
         _check_data(where, dataset)
     if on_cpu and cfg.launcher != 'none':
@@ -132,15 +142,20 @@ def _datasets(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:
             if wrapped is not None:
                 yield from walk(f'{where}.dataset[{i}]', wrapped)
 
-    for name in LOADERS:
-        if cfg.get(name) and cfg[name].get('dataset'):
-            yield from walk(f'{name}.dataset', cfg[name].dataset)
+    loaders = {name: cfg.get(name) for name in LOADERS}
+    for name in ('val_cfg', 'test_cfg'):
+        bank = (cfg.get(name) or {}).get('bank_dataloader')
+        loaders[f'{name}.bank_dataloader'] = bank
+    for name, loader in loaders.items():
+        if loader and loader.get('dataset'):
+            yield from walk(f'{name}.dataset', loader.dataset)
 
 
 def _check_data(where: str, dataset: ConfigDict) -> None:
     root = dataset.get('data_root')
-    kind = str(dataset.get('type')).rpartition('.')[2]
-    if not root or '://' in root or kind in SELF_CHECKING:
+    kind = dataset.get('type')
+    kind = getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+    if not root or '://' in root or kind not in FOLDERS:
         return
     prefix = dataset.get('data_prefix') or dataset.get('split') or ''
     if isinstance(prefix, dict):
@@ -188,13 +203,24 @@ def run(main: Callable[[], None]) -> None:
         ImportError,
         LookupError,
         OSError,
+        TypeError,
         ValueError,
-    ) as e:
-        frames = traceback.extract_tb(e.__traceback__)
-        explained = Path(frames[-1].filename).is_relative_to(ROOT / 'mmdcl')
-        if not explained or 'MMDCL_TRACEBACK' in os.environ:
+    ) as error:
+        explanation = _explanation(error)
+        if explanation is None or 'MMDCL_TRACEBACK' in os.environ:
             raise
-        what = e.args[0] if isinstance(e, KeyError) else e
         sys.exit(
-            f'error: {what}\n(MMDCL_TRACEBACK=1 shows where this comes from)'
+            f'error: {explanation}\n'
+            '(MMDCL_TRACEBACK=1 shows where this comes from)'
         )
+
+
+def _explanation(error: Exception) -> str | None:
+    """What mmdcl itself says in an error, here or in a dataloader worker."""
+    text = str(error.args[0] if isinstance(error, KeyError) else error)
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    if 'Original Traceback' in text:
+        raised_in = re.findall(r'File "(.+?)", line', text)[-1]
+        text = text.strip().splitlines()[-1].partition(': ')[2]
+    package = Path(mmdcl.__file__).parent
+    return text if Path(raised_in).is_relative_to(package) else None

@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
 
@@ -46,6 +46,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def _shell(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        return ''
     done = subprocess.run(command, capture_output=True, text=True, cwd=TOOLS)
     return done.stdout.strip()
 
@@ -58,9 +60,10 @@ def _machine() -> dict:
         if line.startswith('model name')
     ]
     dirty = _shell('git', 'status', '--porcelain', '--untracked-files=no')
+    gpus = _shell('nvidia-smi', '--query-gpu=name', '--format=csv,noheader')
     return dict(
         machine=f'{names[0] if names else platform.processor()}, '
-        f'{os.cpu_count()} cores',
+        f'{os.cpu_count()} cores, {gpus.replace(chr(10), ", ") or "no GPU"}',
         commit=_shell('git', 'rev-parse', '--short', 'HEAD')
         + ('+changes' if dirty else ''),
     )
@@ -177,7 +180,9 @@ def main() -> None:
     ]
     print(f'{len(done)} runs done, {len(todo)} to do', flush=True)
     with ThreadPoolExecutor(args.jobs) as pool, book.open('a') as out:
-        for row in pool.map(lambda run: run_one(*run, args), todo):
+        runs = [pool.submit(run_one, *run, args) for run in todo]
+        for run in as_completed(runs):
+            row = run.result()
             rows.append(row)
             print(json.dumps(row), file=out, flush=True)
             print(
@@ -187,6 +192,9 @@ def main() -> None:
                 f'{args.metric} {row["val"]:.2f} in {row["seconds"]} s',
                 flush=True,
             )
+    commits = sorted({row['commit'] for row in rows})
+    if len(commits) > 1:
+        print(f'beware: rows of several commits, {", ".join(commits)}')
     text = table(rows)
     args.out.joinpath('table.md').write_text(text + '\n')
     print(text)

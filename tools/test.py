@@ -12,6 +12,7 @@ from launch import (
     load_from,
     run,
 )
+from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
 
 
@@ -25,23 +26,37 @@ def parse_args() -> argparse.Namespace:
         default='metrics',
         help='what to write to --out; predictions need .pkl',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    kinds = {'metrics': ('.json', '.yaml', '.yml', '.pkl'), 'pred': ('.pkl',)}
+    if args.out and not args.out.endswith(kinds[args.out_item]):
+        parser.error(
+            f'--out {args.out}: {args.out_item} are written to '
+            f'{", ".join(kinds[args.out_item])}'
+        )
+    return args
 
 
 def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     load_from(cfg, args.checkpoint)
-    if not cfg.get('test_cfg'):
+    cfg.resume = False
+    if cfg.get('test_cfg') is None:
         sys.exit(f'error: {args.config} has no `test_cfg`')
     if args.amp:
         cfg.test_cfg.fp16 = True
     finish_config(cfg, args)
+    predictions = args.out and args.out_item == 'pred'
+    if predictions and not isinstance(cfg.test_cfg.get('k', 1), int):
+        sys.exit(
+            'error: predictions of several k; choose one, for instance '
+            '--cfg-options test_cfg.k=20'
+        )
     runner = build_runner(cfg)
-    if args.out and args.out_item == 'pred':
+    if predictions:
         runner.test_evaluator.metrics.append(DumpResults(args.out))
     metrics = runner.test()
-    if args.out and args.out_item == 'metrics':
+    if args.out and not predictions and is_main_process():
         mmengine.dump(metrics, args.out)
 
 

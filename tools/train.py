@@ -60,7 +60,8 @@ def main() -> None:
                 'to scale the learning rate from'
             )
         cfg.auto_scale_lr.enable = True
-    finish_config(cfg, args, persistent_workers=not args.no_persistent_workers)
+    never = dict(persistent_workers=False)
+    finish_config(cfg, args, **(never if args.no_persistent_workers else {}))
     build_runner(cfg).train()
 
 

@@ -23,7 +23,12 @@ class CheckpointMatchHook(Hook):
         model = model.module if is_model_wrapper(model) else model
         theirs = checkpoint.get('state_dict', checkpoint)
         theirs = {k.removeprefix('module.'): v for k, v in theirs.items()}
-        resuming = runner.cfg.get('resume', False)
+        resuming = runner._resume
+        if resuming and 'optimizer' not in checkpoint:
+            runner.logger.warning(
+                'the checkpoint holds no optimizer (save_optimizer=False): '
+                'training goes on with fresh optimizer state'
+            )
         wanted = {
             name: tuple(tensor.shape)
             for name, tensor in model.state_dict().items()

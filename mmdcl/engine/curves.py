@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def draw_curves(records: Sequence[dict], path: Path) -> None:
+def draw_curves(records: Sequence[dict], path: Path, unit: str) -> None:
     """Plot what a run logged.
 
     Args:
         records: Lines of ``vis_data/scalars.json``: training records hold
-            ``loss`` and ``iter``, validation records ``step`` (an epoch).
+            ``loss`` and ``iter``, validation records ``step``.
         path: PNG to write.
+        unit: Of ``step``: epoch or iteration.
     """
     import matplotlib
 
@@ -25,7 +26,14 @@ def draw_curves(records: Sequence[dict], path: Path) -> None:
         ('negative-positive-coupling multiplier q', ('npc_multiplier',)),
         ('learning rate', ('lr',)),
     ]
-    accuracies = sorted({k for r in val for k in r if 'accuracy' in k})
+    accuracies = sorted(
+        {
+            key
+            for record in val
+            for key, value in record.items()
+            if 'accuracy' in key and isinstance(value, (int, float))
+        }
+    )
     fig, axes = plt.subplots(1, 5, figsize=(20, 3.6), layout='constrained')
     for ax, (title, keys) in zip(axes, panels, strict=False):
         for key in keys:
@@ -38,7 +46,7 @@ def draw_curves(records: Sequence[dict], path: Path) -> None:
     for key in accuracies:
         points = [(r['step'], r[key]) for r in val if key in r]
         axes[-1].plot(*zip(*points, strict=True), marker='o', label=key)
-    axes[-1].set(title='kNN accuracy (%)', xlabel='epoch')
+    axes[-1].set(title='kNN accuracy (%)', xlabel=unit)
     if len(accuracies) > 1:
         axes[-1].legend(frameon=False)
     for ax in axes:

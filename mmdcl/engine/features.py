@@ -1,7 +1,7 @@
 """One feature vector an image, from any model and any backbone."""
 
 import torch
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.runner.amp import autocast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -53,10 +53,15 @@ def batch_features(
         its dataset where it is known.
 
     Raises:
-        ValueError: An image has no label.
+        ValueError: An image has no label, or several views.
     """
     with autocast(enabled=fp16):
         data = model.data_preprocessor(batch, False)
+        if isinstance(data['inputs'], (list, tuple)):
+            raise ValueError(
+                'kNN needs one view an image, got '
+                f'{len(data["inputs"])}; leave MultiView out of the pipeline'
+            )
         features = image_features(model.extract_feat(data['inputs']))
     samples = data['data_samples'] or []
     if len(samples) != len(features) or any(
@@ -79,14 +84,25 @@ def replaced(loader: DataLoader, places: list[int | None]) -> list[int]:
         places: Index in the dataset of each image that came.
 
     Returns:
-        Positions in ``places``; empty where the order is not known.
+        Positions in ``places``; empty where the order is not known: for
+        other samplers than upstream's without shuffling, and for wrapped
+        datasets other than ``ConcatDataset``.
     """
-    in_order = getattr(loader.sampler, 'shuffle', None) is False
-    if not (in_order and isinstance(loader.dataset, BaseDataset)):
+    if getattr(loader.sampler, 'shuffle', None) is not False:
         return []
-    asked_and_got = zip(loader.sampler, places, strict=False)
+    asked = [_place(loader.dataset, index) for index in loader.sampler]
     return [
         position
-        for position, (asked, got) in enumerate(asked_and_got)
-        if got is not None and asked != got
+        for position, (want, got) in enumerate(
+            zip(asked, places, strict=False)
+        )
+        if None not in (want, got) and want != got
     ]
+
+
+def _place(dataset: object, index: int) -> int | None:
+    """Index in the dataset itself of an image of a concatenation."""
+    while isinstance(dataset, ConcatDataset):
+        which, index = dataset._get_ori_dataset_idx(index)
+        dataset = dataset.datasets[which]
+    return index if isinstance(dataset, BaseDataset) else None

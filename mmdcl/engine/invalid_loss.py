@@ -1,7 +1,10 @@
 """Stop when the loss is no longer a number, before it costs a checkpoint."""
 
+from pathlib import Path
+
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import find_latest_checkpoint
 
 from ..registry import HOOKS
@@ -9,11 +12,12 @@ from ..registry import HOOKS
 
 @HOOKS.register_module()
 class InvalidLossHook(Hook):
-    """Stop at a NaN or infinite loss; never overwrite a good checkpoint.
+    """Stop at a NaN or infinite loss; never give up a good checkpoint for it.
 
     Losses are judged on their device and looked at every ``interval``
-    iterations (at each one on a CPU), and before any checkpoint is written,
-    where weights are looked at too. The message names the first bad iteration.
+    iterations (at each one on a CPU). Before upstream's ``CheckpointHook``
+    may remove an old checkpoint or write a new one, losses and weights are
+    looked at. The message names the first bad iteration.
 
     Args:
         interval: Iterations between looks on an accelerator, where a look
@@ -34,26 +38,43 @@ class InvalidLossHook(Hook):
         self, runner, batch_idx, data_batch=None, outputs=None
     ) -> None:
         loss = (outputs or {}).get('loss')
-        if loss is None:
-            return
-        loss = loss.detach()
-        if self._first_bad is None:
-            self._first_bad = loss.new_full((), -1, dtype=torch.long)
-        now = torch.full_like(self._first_bad, runner.iter + 1)
-        is_first = ~torch.isfinite(loss) & (self._first_bad < 0)
-        self._first_bad = torch.where(is_first, now, self._first_bad)
-        if loss.device.type == 'cpu' or (
-            self.every_n_train_iters(runner, self.interval)
+        if loss is not None:
+            loss = loss.detach()
+            if self._first_bad is None:
+                self._first_bad = loss.new_full((), -1, dtype=torch.long)
+            now = torch.full_like(self._first_bad, runner.iter + 1)
+            is_first = ~torch.isfinite(loss) & (self._first_bad < 0)
+            self._first_bad = torch.where(is_first, now, self._first_bad)
+            if loss.device.type == 'cpu' or self.every_n_train_iters(
+                runner, self.interval
+            ):
+                self._look_at_losses(runner)
+        if any(
+            isinstance(hook, CheckpointHook)
+            and not hook.by_epoch
+            and hook.every_n_train_iters(runner, hook.interval)
+            for hook in runner.hooks
         ):
-            self._stop_if_bad(runner)
+            self._look(runner)
+
+    def after_train_epoch(self, runner) -> None:
+        self._look(runner)
+
+    def before_val_epoch(self, runner) -> None:
+        self._look(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        self._stop_if_bad(runner)
-        for name, tensor in checkpoint['state_dict'].items():
+        self._look(runner)
+
+    def _look(self, runner) -> None:
+        self._look_at_losses(runner)
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        for name, tensor in model.state_dict().items():
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 self._stop(runner, f'{name} is not finite')
 
-    def _stop_if_bad(self, runner) -> None:
+    def _look_at_losses(self, runner) -> None:
         if self._first_bad is not None and self._first_bad >= 0:
             self._stop(
                 runner,
@@ -62,10 +83,11 @@ class InvalidLossHook(Hook):
 
     def _stop(self, runner, what: str) -> None:
         last = find_latest_checkpoint(runner.work_dir)
+        known = last and Path(last).exists()
         raise FloatingPointError(
             f'{what}; training stopped in epoch {runner.epoch + 1}, last good '
             'checkpoint: '
-            + (f'{last}. Resume from it by --resume' if last else 'none yet')
+            + (f'{last}. Resume from it by --resume' if known else 'none yet')
             + ', with a lower learning rate, a longer warm-up, gradient '
             'clipping or without --amp'
         )

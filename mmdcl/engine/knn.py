@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
 from torch import Tensor
@@ -59,6 +60,9 @@ class KNNEvaluation:
             raise ValueError(f'`k` must be one or more numbers >= 1, got {k}')
         if not temperature > 0:
             raise ValueError(f'`temperature` must be > 0, got {temperature}')
+        if isinstance(dataloader, dict):
+            collate = dict(type='default_collate')
+            dataloader = {'collate_fn': collate, **dataloader}
         super().__init__(runner, dataloader, evaluator, fp16)
         self.ks = ks
         self.named = not isinstance(k, int)
@@ -71,12 +75,17 @@ class KNNEvaluation:
         """Dataloader of the bank, built when first needed."""
         if self._bank_loader is None:
             cfg = self._bank_cfg or self._derive_bank()
-            cfg = {**deepcopy(cfg), 'drop_last': False}
+            cfg = {
+                'collate_fn': dict(type='default_collate'),
+                **deepcopy(cfg),
+                'drop_last': False,
+                'persistent_workers': False,
+                'sampler': dict(
+                    type='DefaultSampler', shuffle=False, round_up=False
+                ),
+            }
             cfg.pop('batch_sampler', None)
-            cfg['sampler'] = dict(
-                type='DefaultSampler', shuffle=False, round_up=False
-            )
-            cfg.setdefault('collate_fn', dict(type='default_collate'))
+            cfg.pop('num_batch_per_epoch', None)
             self._bank_loader = self.runner.build_dataloader(cfg)
         return self._bank_loader
 
@@ -86,18 +95,16 @@ class KNNEvaluation:
         query = query or cfg.get('val_dataloader')
         try:
             pipeline = query['dataset']['pipeline']
-            bank['dataset']['pipeline']
+            dataset = _with_pipeline(bank['dataset'], pipeline)
         except (TypeError, KeyError) as error:
             raise ValueError(
-                'kNN needs a bank of labelled training images, and '
-                'cannot derive it: `train_dataloader.dataset.pipeline` or '
-                f'`{self._query_cfg}.dataset.pipeline` is not in the config. '
-                f'Give `bank_dataloader` in `{self._mode}_cfg`'
+                'kNN needs a bank of labelled training images, and cannot '
+                'derive it from the config: `train_dataloader.dataset` or '
+                f'`{self._query_cfg}.dataset` is missing or has no '
+                f'`pipeline`. Give `bank_dataloader` in `{self._mode}_cfg`'
             ) from error
-        bank = dict(deepcopy(bank))
-        bank['dataset'] = dict(bank['dataset'], pipeline=deepcopy(pipeline))
-        bank['batch_size'] = query.get('batch_size', bank.get('batch_size'))
-        return bank
+        size = query.get('batch_size', bank.get('batch_size'))
+        return {**bank, 'dataset': dataset, 'batch_size': size}
 
     @torch.no_grad()
     def run(self) -> dict:
@@ -108,7 +115,7 @@ class KNNEvaluation:
         self.runner.model.eval()
         bank, bank_labels = self._bank()
         queries, labels = self._queries()
-        predictions = self._predict(queries, bank, bank_labels)
+        predictions = self._predict(queries, labels, bank, bank_labels)
         metrics: dict = {}
         for k, scores in predictions.items():
             self.evaluator.process(
@@ -127,10 +134,19 @@ class KNNEvaluation:
         return metrics
 
     def _predict(
-        self, queries: Tensor, bank: Tensor, bank_labels: Tensor
+        self,
+        queries: Tensor,
+        query_labels: Tensor,
+        bank: Tensor,
+        bank_labels: Tensor,
     ) -> dict[int, Tensor]:
         device = next(self.runner.model.parameters()).device
-        num_classes = int(gather(bank_labels.to(device)).max()) + 1
+        local = torch.stack([query_labels.max(), bank_labels.max()])
+        metainfo = getattr(self.dataloader.dataset, 'metainfo', {})
+        num_classes = max(
+            int(gather(local.to(device)).max()) + 1,
+            len(metainfo.get('classes') or ()),
+        )
         cosines, labels = nearest(
             queries.to(device),
             stream_rows(bank, bank_labels, device=device),
@@ -158,10 +174,18 @@ class KNNEvaluation:
             logger.warning(
                 f'kNN bank: left out {len(bad)} images that cannot be read'
             )
+        if not keep.any():
+            raise ValueError(
+                'the kNN bank has no image for this process: it needs at '
+                'least one for each'
+            )
         return torch.cat(features)[keep], torch.cat(labels)[keep]
 
     def _queries(self) -> tuple[Tensor, Tensor]:
         loader, mode = self.dataloader, self._mode
+        if isinstance(loader.dataset, BaseDataset):
+            # Else upstream raises at an unreadable image, without its name.
+            loader.dataset.test_mode = False
         features, labels, places = [], [], []
         for i, batch in enumerate(loader):
             now = dict(batch_idx=i, data_batch=batch)
@@ -186,6 +210,24 @@ class KNNEvaluation:
         lists[0].append(features)
         lists[1].append(labels)
         lists[2].extend(places)
+
+
+def _with_pipeline(dataset: dict, pipeline: list) -> dict:
+    """A dataset's config with each image once, under another pipeline.
+
+    Raises:
+        KeyError: Something in it has no pipeline.
+    """
+    if 'datasets' in dataset:
+        parts = [
+            _with_pipeline(part, pipeline) for part in dataset['datasets']
+        ]
+        return {**dataset, 'datasets': parts}
+    if 'dataset' in dataset:  # repeats or balances: a bank does neither
+        return _with_pipeline(dataset['dataset'], pipeline)
+    if 'pipeline' not in dataset:
+        raise KeyError('pipeline')
+    return {**dataset, 'pipeline': deepcopy(pipeline)}
 
 
 @LOOPS.register_module()

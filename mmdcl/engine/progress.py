@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
 
 from ..registry import HOOKS
 from .curves import draw_curves
@@ -27,32 +28,32 @@ class ProgressHook(Hook):
 
     def __init__(self, val_before_train: bool = False) -> None:
         self.val_before_train = val_before_train
-        self._training = False
-        self._first: dict = {}
-        self._last: dict = {}
+        self._unit = ''
+        self._found: list[tuple[str, dict]] = []
 
     def before_train(self, runner) -> None:
-        self._training = True
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        self._unit = 'epoch' if by_epoch else 'iteration'
         if self.val_before_train and runner.iter == 0 and runner.val_loop:
             runner.logger.info('Validating before training ...')
             runner.val_loop.run()
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
-        if not self._training:
+        if not self._unit:  # validation on its own: nothing progresses
             return
-        self._last = {'epoch': runner.epoch, **(metrics or {})}
-        self._first = self._first or self._last
+        now = runner.epoch if self._unit == 'epoch' else runner.iter
+        self._found.append((f'{self._unit} {now}', metrics or {}))
 
     @master_only
     def after_train(self, runner) -> None:
-        ends = [self._first, self._last]
-        if self._first.get('epoch') == self._last.get('epoch'):
-            ends.pop()
+        ends = [*self._found[:1], *self._found[1:][-1:]]
         lines = [
             f'{name}: '
-            + ' -> '.join(f'{e[name]:.2f} (epoch {e["epoch"]})' for e in ends)
-            for name in self._last
-            if name != 'epoch'
+            + ' -> '.join(
+                f'{found[name]:.2f} ({when})' for when, found in ends
+            )
+            for name, value in (ends[-1][1] if ends else {}).items()
+            if isinstance(value, (int, float))
         ]
         pointer = Path(runner.work_dir, 'last_checkpoint')
         if pointer.is_file():
@@ -62,7 +63,7 @@ class ProgressHook(Hook):
         scalars = Path(runner.log_dir, 'vis_data', 'scalars.json')
         if scalars.is_file():
             plot = Path(runner.work_dir, 'curves.png')
-            lines_of_log = scalars.read_text().splitlines()
-            draw_curves([json.loads(line) for line in lines_of_log], plot)
+            records = map(json.loads, scalars.read_text().splitlines())
+            draw_curves(list(records), plot, self._unit)
             lines.append(f'plot:       {plot}')
         runner.logger.info('Done.\n  ' + '\n  '.join(lines))

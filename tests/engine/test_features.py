@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmdcl.datasets import LoadImageFromFile
 from mmdcl.engine.features import image_features
 from tests.runs import VIEWS, loader, runner
 
@@ -36,7 +37,7 @@ def test_training_skips_it_and_the_bank_leaves_it_out(
     resize = dict(type='Resize', scale=(16, 16))
     queries = images(folder / 'dark', load, 'test', resize)
     queries['dataset'] |= dict(
-        data_root=str(folder), indices=list(range(4, 40))
+        data_root=str(folder), indices=list(range(4, 40)), test_mode=True
     )
     run = runner(
         tmp_path / 'work',
@@ -63,13 +64,20 @@ def test_training_skips_it_and_the_bank_leaves_it_out(
 def test_it_is_refused_among_the_images_to_classify(folder, tmp_path):
     load = dict(type='mmdcl.LoadImageFromFile')
     resize = dict(type='Resize', scale=(16, 16))
-    run = runner(
-        tmp_path / 'work',
-        train_dataloader=images(folder, load),
-        val_dataloader=images(folder, load, 'test', resize),
-    )
-    with pytest.raises(OSError, match=r'1 of the images .*dark/03\.png'):
-        run.val()
+    queries = images(folder, load, 'test', resize)
+    concatenated = dict(type='ConcatDataset', datasets=[queries['dataset']])
+    for dataset in (dict(queries['dataset'], test_mode=True), concatenated):
+        run = runner(
+            tmp_path / 'work',
+            train_dataloader=images(folder, load),
+            val_dataloader=dict(queries, dataset=dataset),
+            val_cfg=dict(
+                type='mmdcl.KNNValLoop', bank_dataloader=images(folder, load)
+            ),
+        )
+        run.val_loop._bank_cfg['dataset']['pipeline'][1] = resize
+        with pytest.raises(OSError, match=r'1 of the images .*dark/03\.png'):
+            run.val()
 
 
 def test_stop_names_it(folder, tmp_path):
@@ -83,6 +91,17 @@ def test_stop_names_it(folder, tmp_path):
     )
     with pytest.raises(OSError, match=r'cannot read image .*dark/03\.png'):
         run.train()
+
+
+def test_a_wrong_folder_is_not_an_accident(tmp_path):
+    load = LoadImageFromFile()
+    for i in range(19):
+        assert load(dict(img_path=str(tmp_path / f'{i}.png'))) is None
+    assert load.skipped == 19
+    with pytest.raises(OSError, match=r'20 images in a row.*folder right'):
+        load(dict(img_path=str(tmp_path / '19.png')))
+    with pytest.raises(KeyError):
+        load({})
 
 
 def test_on_error_is_checked(folder, tmp_path):

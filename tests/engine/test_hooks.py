@@ -1,8 +1,9 @@
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from mmdcl.models import DCLHead
-from tests.runs import BACKBONE, SIMCLR, runner
+from tests.runs import BACKBONE, SIMCLR, VIEWS, loader, runner
 
 HOOKS = [
     dict(type='mmdcl.InvalidLossHook'),
@@ -40,12 +41,30 @@ def test_an_invalid_loss_stops_before_it_costs_a_checkpoint(
     assert all(t.isfinite().all() for t in last['state_dict'].values())
 
 
-def test_weights_that_are_not_finite_are_not_saved(tmp_path):
-    run = runner(tmp_path, custom_hooks=HOOKS[:1])
-    hook = next(h for h in run.hooks if 'InvalidLoss' in type(h).__name__)
-    state = dict(state_dict={'w': torch.tensor([1.0, float('nan')])})
-    with pytest.raises(FloatingPointError, match=r'w is not finite.*none yet'):
-        hook.before_save_checkpoint(run, state)
+class Poison(Hook):
+    def after_train_iter(self, runner, batch_idx, **kwargs):
+        if runner.epoch == 1:
+            runner.model.backbone.conv1.weight.data.fill_(torch.nan)
+
+
+def test_bad_weights_do_not_cost_the_only_checkpoint(tmp_path):
+    """Upstream removes the old checkpoint before it writes the new one."""
+    run = runner(
+        tmp_path,
+        custom_hooks=HOOKS[:1],
+        train_cfg=dict(by_epoch=True, max_epochs=2, val_begin=9),
+        train_dataloader=dict(loader('train', VIEWS), num_batch_per_epoch=1),
+        default_hooks=dict(
+            checkpoint=dict(
+                type='CheckpointHook', interval=1, max_keep_ckpts=1
+            )
+        ),
+    )
+    run.register_hook(Poison())
+    match = r'backbone\.conv1\.weight is not finite.*epoch_1\.pth'
+    with pytest.raises(FloatingPointError, match=match):
+        run.train()
+    assert tmp_path.joinpath('epoch_1.pth').is_file()
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):

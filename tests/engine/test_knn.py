@@ -6,7 +6,15 @@ from mmpretrain.evaluation import Accuracy
 
 from mmdcl.functional import knn_scores
 from tests.ranks import on_ranks
-from tests.runs import BACKBONE, NECK, PLAIN, SIMCLR, loader, runner
+from tests.runs import (
+    BACKBONE,
+    NECK,
+    PLAIN,
+    SIMCLR,
+    VIEWS,
+    loader,
+    runner,
+)
 
 CROSS_ENTROPY = dict(
     type='ContrastiveHead', loss=dict(type='CrossEntropyLoss')
@@ -100,12 +108,31 @@ def test_save_best_and_test_loop(tmp_path):
     assert run.test() == trained
 
 
+@pytest.mark.parametrize('wrapper', ['RepeatDataset', 'ConcatDataset'])
+def test_the_bank_holds_each_training_image_once(wrapper, tmp_path):
+    train = loader('train', VIEWS, num_batch_per_epoch=2)
+    inner = dict(train['dataset'], indices=100)
+    train['dataset'] = {
+        'RepeatDataset': dict(type=wrapper, times=3, dataset=inner),
+        'ConcatDataset': dict(
+            type=wrapper, datasets=[inner, dict(inner, split='test')]
+        ),
+    }[wrapper]
+    run = runner(tmp_path, train_dataloader=train)
+    bank, labels = run.val_loop._bank()
+    expected = 100 if wrapper == 'RepeatDataset' else 200
+    assert len(bank) == len(labels) == expected
+
+
 def test_errors_say_what_to_do(tmp_path):
     with pytest.raises(ValueError, match=r'`k` must be'):
         runner(tmp_path, val_cfg=dict(type='mmdcl.KNNValLoop', k=0)).val()
     too_many = dict(type='mmdcl.KNNValLoop', k=300)
     with pytest.raises(ValueError, match=r'k=300 .* holds only 256'):
         runner(tmp_path, val_cfg=too_many).val()
+    views = loader('test', VIEWS)
+    with pytest.raises(ValueError, match=r'one view an image, got 2'):
+        runner(tmp_path, val_dataloader=views).val()
     with pytest.raises(ValueError, match=r'Give `bank_dataloader`'):
         runner(
             tmp_path, train_dataloader=None, train_cfg=None, optim_wrapper=None

@@ -8,11 +8,19 @@ from pathlib import Path
 import launch
 import pytest
 import torch
+from torch.utils.data import DataLoader
+
+from mmdcl.datasets import LoadImageFromFile
 
 PYTHON = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent.parent
 DIGITS = str(ROOT / 'configs' / 'dcl_resnet18_1xb128_digits.py')
 IMAGENET = str(ROOT / 'configs' / 'dcl_resnet50_8xb32.py')
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 def prepare(*flags):
@@ -29,7 +37,7 @@ def message(error):
 def test_a_config_that_does_not_exist():
     with pytest.raises(SystemExit) as error:
         prepare('configs/dcl_resnet_8xb32.py')
-    assert 'did you mean configs/dcl_resnet50_8xb32.py' in message(error)
+    assert 'configs/dcl_resnet50_8xb32.py' in message(error)
 
 
 def test_a_checkpoint_that_does_not_exist():
@@ -64,10 +72,29 @@ def test_flags_reach_the_config(tmp_path):
     assert cfg.train_dataloader.collate_fn.type == 'default_collate'
 
 
+def test_overrides_come_before_what_follows_from_them(monkeypatch):
+    monkeypatch.setattr(launch, '_check_data', lambda *_: None)
+    cifar = str(ROOT / 'configs' / 'dcl_resnet18_1xb256_cifar10.py')
+    cfg = prepare(cifar, '--data-root', 'here')
+    assert cfg.train_dataloader.persistent_workers
+    assert cfg.train_dataloader.dataset.data_root == 'here'
+    none = ['--cfg-options', 'train_dataloader.num_workers=0']
+    assert not prepare(cifar, *none).train_dataloader.persistent_workers
+    args = launch.base_parser('').parse_args([cifar])
+    cfg = launch.load_config(args)
+    launch.finish_config(cfg, args, persistent_workers=False)
+    assert not cfg.train_dataloader.persistent_workers
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason='has a GPU')
 def test_amp_on_a_cpu_says_so_in_one_line():
     with pytest.raises(SystemExit, match=r'--amp needs a GPU'):
         prepare(DIGITS, '--amp')
+
+
+class Images(list):
+    def __getitem__(self, index):
+        return LoadImageFromFile(on_error='stop')(dict(img_path='a.png'))
 
 
 def test_explained_errors_are_brief_and_others_are_not(monkeypatch):
@@ -77,8 +104,14 @@ def test_explained_errors_are_brief_and_others_are_not(monkeypatch):
         bank = torch.rand(2, 2)
         knn_scores(bank, bank, torch.tensor([0, 1]), 2, k=3)
 
+    def explained_by_a_worker():
+        images = Images([0])
+        next(iter(DataLoader(images, num_workers=1)))
+
     with pytest.raises(SystemExit, match=r'error: k=3 neighbours'):
         launch.run(explained)
+    with pytest.raises(SystemExit, match=r'error: cannot read image a\.png'):
+        launch.run(explained_by_a_worker)
     with pytest.raises(ValueError, match=r'invalid literal'):
         launch.run(lambda: int('three'))
     monkeypatch.setenv('MMDCL_TRACEBACK', '1')
