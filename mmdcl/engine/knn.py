@@ -161,37 +161,38 @@ class KNNEvaluation:
 
     def _bank(self) -> tuple[Tensor, Tensor]:
         loader, logger = self.bank_loader, self.runner.logger
-        features, labels, places = [], [], []
-        said = time.monotonic()
+        rows, said = [], time.monotonic()
         for i, batch in enumerate(loader):
-            self._keep(batch, features, labels, places)
+            rows.append(self._features(batch))
             if time.monotonic() - said > _SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
                 logger.info(f'kNN bank [{i + 1}/{len(loader)}]')
-        keep = torch.ones(len(places), dtype=torch.bool)
+        if not rows:
+            raise ValueError(
+                'the kNN bank has fewer images than there are processes'
+            )
+        features, labels, places = _stack(rows)
         if bad := replaced(loader, places):
+            keep = torch.ones(len(places), dtype=torch.bool)
             keep[bad] = False
+            features, labels = features[keep], labels[keep]
             logger.warning(
                 f'kNN bank: left out {len(bad)} images that cannot be read'
             )
-        if not keep.any():
-            raise ValueError(
-                'the kNN bank has no image for this process: it needs at '
-                'least one for each'
-            )
-        return torch.cat(features)[keep], torch.cat(labels)[keep]
+        return features, labels
 
     def _queries(self) -> tuple[Tensor, Tensor]:
         loader, mode = self.dataloader, self._mode
         if isinstance(loader.dataset, BaseDataset):
             # Else upstream raises at an unreadable image, without its name.
             loader.dataset.test_mode = False
-        features, labels, places = [], [], []
+        rows = []
         for i, batch in enumerate(loader):
             now = dict(batch_idx=i, data_batch=batch)
             self.runner.call_hook(f'before_{mode}_iter', **now)
-            self._keep(batch, features, labels, places)
+            rows.append(self._features(batch))
             self.runner.call_hook(f'after_{mode}_iter', **now, outputs=[])
+        features, labels, places = _stack(rows)
         if bad := replaced(loader, places):
             asked = list(loader.sampler)[bad[0]]
             info = loader.dataset.get_data_info(asked)
@@ -200,16 +201,21 @@ class KNNEvaluation:
                 f'first is {info.get("img_path", asked)}; the accuracy '
                 'would not be comparable. Repair or remove them'
             )
-        return torch.cat(features), torch.cat(labels)
+        return features, labels
 
-    def _keep(self, batch: dict, *lists: list) -> None:
+    def _features(self, batch: dict) -> tuple[Tensor, Tensor, list]:
         model = self.runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        features, labels, places = batch_features(model, batch, self.fp16)
-        lists[0].append(features)
-        lists[1].append(labels)
-        lists[2].extend(places)
+        model = model.module if is_model_wrapper(model) else model
+        return batch_features(model, batch, self.fp16)
+
+
+def _stack(rows: list[tuple[Tensor, Tensor, list]]) -> tuple:
+    features, labels, places = zip(*rows, strict=True)
+    return (
+        torch.cat(features),
+        torch.cat(labels),
+        [p for q in places for p in q],
+    )
 
 
 def _with_pipeline(dataset: dict, pipeline: list) -> dict:
