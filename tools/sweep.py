@@ -142,6 +142,15 @@ def table(rows: list[dict]) -> str:
 
     head = ['config', 'temperature', 'seeds', 'validation', *tests]
     lines = [head, ['---'] * len(head)]
+    starts = {
+        row['seed']: row['val_start']
+        for row in rows
+        if row['val_start'] is not None
+    }
+    if starts:
+        seeds = ', '.join(map(str, sorted(starts)))
+        start = spread(list(starts.values()))
+        lines.append(['before training', '', seeds, start, *[''] * len(tests)])
     for config, temperatures in groups.items():
         best = max(
             temperatures,
