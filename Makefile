@@ -12,7 +12,6 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test lint setup constraints clean
 
-demo: OMP_NUM_THREADS = $(shell nproc)
 demo: $(INSTALLED)
 	$(BIN)/python tools/train.py configs/$(DEMO).py
 

@@ -34,4 +34,4 @@ custom_hooks = [
     dict(type='mmdcl.CheckpointMatchHook'),
     dict(type='mmdcl.ProgressHook', val_before_train=True),
 ]
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_optimizer=False))
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))

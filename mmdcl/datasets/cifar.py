@@ -9,12 +9,13 @@ from mmpretrain.datasets import CIFAR10 as UpstreamCIFAR10
 from ..registry import DATASETS
 
 _IMAGES = ('.png', '.jpg', '.jpeg', '.bmp')
+_ARCHIVE = 'cifar-10-python.tar.gz'
 _LAYOUTS = """expected either the official archive
     {root}/cifar-10-batches-py/data_batch_1 ... test_batch
     (or {root}/cifar-10-python.tar.gz, which is then unpacked)
 or folders of classes
     {root}/train/<class>/*.png and {root}/test/<class>/*.png
-Set the folder by `--data-root PATH` (tools/train.py, tools/test.py) or by \
+or `download=True` of the dataset. Set the folder by `--data-root PATH` (tools/train.py, tools/test.py) or by \
 `data_root` of the dataset in the config"""
 
 
@@ -24,7 +25,8 @@ class CIFAR10(UpstreamCIFAR10):
 
     Folders ``train/<class>/*.png`` and ``test/<class>/*.png`` are used where
     they exist; otherwise this is upstream's class, which reads the official
-    archive and downloads it where it is missing. Images are RGB either way.
+    archive, but downloads it only when told to: a mistyped folder should not
+    fill up. Images are RGB either way.
 
     Args:
         data_root: Folder that holds either layout.
@@ -32,6 +34,7 @@ class CIFAR10(UpstreamCIFAR10):
         part: ``(index, of)`` keeps the images at position ``index``,
             ``index + of``, ... of each class: ``of`` disjoint parts of equal
             class balance, the same in every run. Default: all images.
+        download: Download the archive into ``data_root`` if it is missing.
         **kwargs: As in upstream's ``CIFAR10``.
 
     Raises:
@@ -44,6 +47,7 @@ class CIFAR10(UpstreamCIFAR10):
         data_root: str = '',
         split: str = 'train',
         part: tuple[int, int] = (0, 1),
+        download: bool = False,
         **kwargs,
     ) -> None:
         index, of = part
@@ -52,7 +56,13 @@ class CIFAR10(UpstreamCIFAR10):
                 f'`part` must be (index, of) with 0 <= index < of, got {part}'
             )
         self.part = (index, of)
-        super().__init__(data_root=data_root, split=split, **kwargs)
+        super().__init__(
+            data_root=data_root,
+            split=split,
+            # An archive that is there is unpacked by upstream's download.
+            download=download or Path(data_root, _ARCHIVE).is_file(),
+            **kwargs,
+        )
 
     def load_data_list(self) -> list[dict]:
         root = Path(self.data_prefix['root'])
@@ -64,8 +74,9 @@ class CIFAR10(UpstreamCIFAR10):
                 images = super().load_data_list()
             except (OSError, RuntimeError, AssertionError) as error:
                 raise FileNotFoundError(
-                    f'no CIFAR-10 in {root.absolute()} ({error}); '
+                    f'no CIFAR-10 in {root.absolute()}; '
                     + _LAYOUTS.format(root=root)
+                    + (f'\n({error})' if self.download else '')
                 ) from error
         index, of = self.part
         by_class: dict[int, list[dict]] = {}

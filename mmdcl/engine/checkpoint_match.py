@@ -36,12 +36,9 @@ class CheckpointMatchHook(Hook):
             and not name.endswith('num_batches_tracked')
         }
         wrong = [
-            f'{name} is {shape} here and '
-            + (
-                f'{tuple(theirs[name].shape)} there'
-                if name in theirs
-                else 'absent there'
-            )
+            f'{name} is {shape} in the model and '
+            + (str(tuple(theirs[name].shape)) if name in theirs else 'absent')
+            + ' in the checkpoint'
             for name, shape in wanted.items()
             if name not in theirs or tuple(theirs[name].shape) != shape
         ]
