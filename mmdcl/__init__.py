@@ -4,7 +4,7 @@ The map of the house. Importing it is instant; a name below loads its room
 when it is first used, and only rooms other than ``functional`` need OpenMMLab.
 
 functional   the losses, the gather, nearest neighbours: tensors in and out
-models       DCLHead, DCLWHead, InfoNCEHead, SimCLR
+models       DCLHead, DCLWHead, InfoNCEHead, SimCLR, NNCLR, SupportSet
 engine       kNN evaluation loops, hooks
 datasets     CIFAR10 (archive or class folders), Digits, LoadImageFromFile
 registry     what makes ``type='mmdcl.DCLHead'`` work in any config
@@ -16,7 +16,14 @@ from typing import Any
 __version__ = '0.1.0'
 
 _ROOMS = {
-    'models': ('DCLHead', 'DCLWHead', 'InfoNCEHead', 'SimCLR'),
+    'models': (
+        'DCLHead',
+        'DCLWHead',
+        'InfoNCEHead',
+        'NNCLR',
+        'SimCLR',
+        'SupportSet',
+    ),
     'engine': (
         'CheckpointMatchHook',
         'InvalidLossHook',

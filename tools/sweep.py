@@ -3,7 +3,8 @@
     python tools/sweep.py CONFIG [CONFIG ...] --temperatures 0.1 0.2 \
         --seeds 0 1 2 --jobs 2 --out results/cifar10
 
-Every run is tools/train.py, then tools/test.py on its last checkpoint.
+Every run is tools/train.py, then tools/test.py on its last checkpoint. Other
+options are compared by, for instance, --grid model.support_set.size=512,4096.
 Temperatures are chosen by validation accuracy; the test accuracy is only
 reported. Finished runs are kept in OUT/runs.jsonl and not repeated; their
 logs go to OUT/logs.
@@ -35,6 +36,13 @@ def parse_args() -> argparse.Namespace:
         '--temperatures', nargs='+', type=float, default=[0.1, 0.2, 0.5]
     )
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument(
+        '--grid',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE,VALUE',
+        help='other options of the config, and the values to compare',
+    )
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs'))
     parser.add_argument('--data-root')
@@ -69,11 +77,32 @@ def _machine() -> dict:
     )
 
 
+def settings(grid: list[str]) -> list[list[str]]:
+    """All combinations of the values, each as ``['key=value', ...]``."""
+    axes = []
+    for axis in grid:
+        key, equals, values = axis.partition('=')
+        if not (key and equals and values):
+            sys.exit(f'error: --grid {axis}: expected KEY=VALUE,VALUE')
+        axes.append([f'{key}={value}' for value in values.split(',')])
+    return [list(combination) for combination in product(*axes)]
+
+
 def run_one(
-    config: Path, temperature: float, seed: int, args: argparse.Namespace
+    config: Path,
+    options: list[str],
+    temperature: float,
+    seed: int,
+    args: argparse.Namespace,
 ) -> dict:
     """Train and test once; returns the row of the table."""
-    name = f'{config.stem}_t{temperature:g}_s{seed}'
+    name = '_'.join(
+        [
+            config.stem,
+            *(option.rpartition('.')[2] for option in options),
+            f't{temperature:g}_s{seed}',
+        ]
+    )
     work_dir = args.work_dir / name
     threads = str(max(1, (os.cpu_count() or 1) // args.jobs))
     common = ['--work-dir', str(work_dir)]
@@ -98,6 +127,7 @@ def run_one(
         '--cfg-options',
         f'model.head.temperature={temperature}',
         f'randomness.seed={seed}',
+        *options,
     )
     scalars = max(work_dir.glob('*/vis_data/scalars.json'))
     val = [
@@ -114,6 +144,7 @@ def run_one(
     shutil.copy(scalars, log)
     return dict(
         config=str(config),
+        options=options,
         temperature=temperature,
         seed=seed,
         val_start=val[0][args.metric] if val[0]['step'] == 0 else None,
@@ -126,11 +157,16 @@ def run_one(
     )
 
 
+def _options(row: dict) -> list[str]:
+    return row.get('options', [])
+
+
 def table(rows: list[dict]) -> str:
     """Markdown: a line a loss and temperature, best by validation in bold."""
     groups: dict[str, dict[float, list[dict]]] = {}
     for row in rows:
-        by_temperature = groups.setdefault(row['config'], {})
+        name = ' '.join([Path(row['config']).stem, *_options(row)])
+        by_temperature = groups.setdefault(name, {})
         by_temperature.setdefault(row['temperature'], []).append(row)
     tests = list(rows[0]['test'])
 
@@ -160,7 +196,7 @@ def table(rows: list[dict]) -> str:
             mark = '**' if temperature == best else ''
             lines.append(
                 [
-                    Path(config).stem,
+                    config,
                     f'{mark}{temperature:g}{mark}',
                     ', '.join(str(r['seed']) for r in runs),
                     spread([r['val'] for r in runs]),
@@ -179,13 +215,16 @@ def main() -> None:
     book = args.out / 'runs.jsonl'
     lines = book.read_text().splitlines() if book.is_file() else []
     rows = [json.loads(line) for line in lines]
-    done = {(r['config'], r['temperature'], r['seed']) for r in rows}
+    done = {
+        (r['config'], tuple(_options(r)), r['temperature'], r['seed'])
+        for r in rows
+    }
     todo = [
-        (config, temperature, seed)
-        for seed, temperature, config in product(
-            args.seeds, args.temperatures, args.configs
+        (config, options, temperature, seed)
+        for seed, temperature, options, config in product(
+            args.seeds, args.temperatures, settings(args.grid), args.configs
         )
-        if (str(config), temperature, seed) not in done
+        if (str(config), tuple(options), temperature, seed) not in done
     ]
     print(f'{len(done)} runs done, {len(todo)} to do', flush=True)
     with ThreadPoolExecutor(args.jobs) as pool, book.open('a') as out:

@@ -7,5 +7,6 @@ custom_hooks = [
 ]
 # Average the diagnostics over the log window, as losses are.
 log_processor = dict(
-    mean_pattern=r'.*(loss|time|data_time|grad_norm|cosine|multiplier).*'
+    mean_pattern=r'.*(loss|time|data_time|grad_norm|cosine|multiplier|'
+    r'neighbor|match|same_image).*'
 )

@@ -12,7 +12,12 @@ from .contrast import (
     von_mises_fisher_weight,
 )
 from .gather import gather, gather_rows, stream_rows
-from .negatives import Contrast, log_sum_negatives, two_view_contrast
+from .negatives import (
+    Contrast,
+    log_sum_negatives,
+    neighbor_contrast,
+    two_view_contrast,
+)
 from .neighbors import knn_scores, nearest, vote
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     'knn_scores',
     'log_sum_negatives',
     'nearest',
+    'neighbor_contrast',
     'npc_multiplier',
     'stream_rows',
     'two_view_contrast',

@@ -1,0 +1,9 @@
+# MoCo v2 of mmpretrain, unchanged but for the loss; with kNN validation.
+_base_ = [
+    'mmpretrain::mocov2/mocov2_resnet50_8xb32-coslr-200e_in1k.py',
+    './_base_/imagenet_knn.py',
+    './_base_/runtime.py',
+]
+model = dict(head=dict(_delete_=True, type='mmdcl.DCLHead', temperature=0.2))
+train_dataloader = dict(collate_fn=dict(_delete_=True, type='default_collate'))
+train_cfg = dict(val_interval=10)

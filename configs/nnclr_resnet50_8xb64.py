@@ -1,0 +1,65 @@
+# NNCLR (InfoNCE), ImageNet-1K, 8 GPUs x 64 images, 400 epochs: the batch and
+# length of NNCLR + DCL in the DCL paper; views of BYOL, LARS, warm-up, widths
+# and support set of the NNCLR paper (arXiv 2104.14548).
+_base_ = [
+    'mmpretrain::byol/byol_resnet50_16xb256-coslr-200e_in1k.py',
+    './_base_/imagenet_knn.py',
+    './_base_/runtime.py',
+]
+
+model = dict(
+    _delete_=True,
+    type='mmdcl.NNCLR',
+    backbone=dict(type='ResNet', depth=50, norm_cfg=dict(type='SyncBN')),
+    neck=dict(
+        type='NonLinearNeck',
+        in_channels=2048,
+        hid_channels=2048,
+        out_channels=256,
+        num_layers=3,
+    ),
+    predictor=dict(
+        type='NonLinearNeck',
+        in_channels=256,
+        hid_channels=4096,
+        out_channels=256,
+        num_layers=2,
+        with_last_bn=False,
+        with_last_bias=True,
+        with_avg_pool=False,
+    ),
+    support_set=dict(size=98304, dim=256),
+    head=dict(type='mmdcl.InfoNCEHead', temperature=0.1),
+)
+train_dataloader = dict(
+    batch_size=64,
+    # Without the `_scope_` that inheritance adds and mmengine trips over.
+    collate_fn=dict(_delete_=True, type='default_collate'),
+    dataset=dict(
+        pipeline=[
+            dict(type='mmdcl.LoadImageFromFile'),
+            *_base_.train_pipeline[1:],
+        ]
+    ),
+)
+optim_wrapper = dict(optimizer=dict(lr=0.6))  # 0.3 x 512 / 256
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=1e-4,
+        by_epoch=True,
+        begin=0,
+        end=10,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        T_max=390,
+        by_epoch=True,
+        begin=10,
+        end=400,
+        convert_to_iter_based=True,
+    ),
+]
+train_cfg = dict(max_epochs=400, val_interval=10)
+auto_scale_lr = dict(base_batch_size=512)

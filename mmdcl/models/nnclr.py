@@ -1,0 +1,154 @@
+"""NNCLR: the positive is the nearest neighbour among past projections."""
+
+import torch
+import torch.nn.functional as F
+from mmpretrain.registry import MODELS as UPSTREAM_MODELS
+from torch import Tensor, nn
+
+from ..functional import Contrast, neighbor_contrast
+from ..registry import MODELS
+from .support_set import Neighbors, SupportSet
+from .two_views import TwoViewAlgorithm, runnable
+
+_NEGATIVES = ('other_view', 'both_views')
+
+
+@MODELS.register_module()
+class NNCLR(TwoViewAlgorithm):
+    """Nearest neighbours of one view against predictions of the other.
+
+    Both views are looked up in the support set as it was before this step,
+    in float32 and without gradient; only then the projections of the first
+    views of all processes are enqueued. While the set is empty, in the very
+    first step, neighbours are zero and so is the gradient.
+
+    Dwibedi et al., ICCV 2021, arXiv 2104.14548. With ``mmdcl.InfoNCEHead`` it
+    is the paper's; with ``mmdcl.DCLHead`` it is NNCLR + DCL of Yeh et al.,
+    ECCV 2022, arXiv 2110.06848.
+
+    Args:
+        backbone: Config of the encoder.
+        neck: Config of the projection head.
+        predictor: Config of the predictor, projections to predictions of the
+            same width.
+        head: Config of a head of mmdcl: ``mmdcl.DCLHead``, ``mmdcl.DCLWHead``
+            or ``mmdcl.InfoNCEHead``.
+        support_set: Arguments of :class:`mmdcl.SupportSet`. ``size`` should
+            be below the number of training images, else it remembers the
+            query's own image.
+        top_k: The neighbour is drawn from that many nearest ones.
+        negatives: ``'other_view'``, predictions of the positive's view of all
+            other images (the paper), or ``'both_views'`` of them (as DCL does
+            under SimCLR).
+        **kwargs: As in upstream's ``BaseSelfSupervisor``.
+
+    Raises:
+        TypeError: The head is not one of ours.
+        ValueError: ``top_k`` or ``negatives`` is not one of the above.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict,
+        predictor: dict,
+        head: dict,
+        support_set: dict | None = None,
+        top_k: int = 1,
+        negatives: str = 'other_view',
+        **kwargs,
+    ) -> None:
+        super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
+        if not isinstance(predictor, nn.Module):
+            predictor = UPSTREAM_MODELS.build(predictor)
+        self.predictor = runnable(predictor)
+        support_set = dict(support_set or {})
+        support_set.pop('type', None)
+        self.support_set = SupportSet(**support_set)
+        if not 1 <= top_k <= self.support_set.size:
+            raise ValueError(
+                f'`top_k` must be in [1, {self.support_set.size}], the size '
+                f'of the support set, got {top_k}'
+            )
+        if negatives not in _NEGATIVES:
+            raise ValueError(
+                f'`negatives` must be one of {_NEGATIVES}, got {negatives!r}'
+            )
+        self.top_k = top_k
+        self.negatives = negatives
+
+    def contrast(
+        self, view1: Tensor, view2: Tensor, data_samples: list | None
+    ) -> tuple[Contrast, dict[str, Tensor]]:
+        """Rows of the ``2B`` neighbours, and what to watch of them.
+
+        Beside the rows, over this process's neighbours: the means of
+        ``neighbor_cosine`` (with the query) and ``neighbor_age`` (steps since
+        it was enqueued); ``self_match``, the share that equals a projection
+        of this very step (must be 0); ``support_fill``, the filled share of
+        the set; and, where ``data_samples`` know image or label,
+        ``same_image``, the share that is an earlier view of the query's
+        image, and ``neighbor_accuracy``, the percentage with its label.
+        """
+        projections = torch.cat([view1, view2])
+        predictions = self.predictor((projections,))[0]
+        queries = projections.detach()
+        found = self.support_set.neighbors(queries, self.top_k)
+        image, label = _known(data_samples, queries.device)
+        more = self._diagnostics(queries, found, image, label)
+        self.support_set.enqueue(queries.chunk(2)[0], image, label)
+        rows = neighbor_contrast(
+            *found.projection.chunk(2),
+            *predictions.chunk(2),
+            temperature=self.head.temperature,
+            both_views=self.negatives == 'both_views',
+        )
+        return rows, more
+
+    def _diagnostics(
+        self,
+        queries: Tensor,
+        found: Neighbors,
+        image: Tensor | None,
+        label: Tensor | None,
+    ) -> dict[str, Tensor]:
+        own = F.normalize(queries.to(found.projection.dtype), dim=1)
+        views = own.unflatten(0, (2, -1)).repeat(1, 2, 1)  # (2, 2B, D)
+        same = (views * found.projection).sum(-1) > 1 - 1e-6
+        support = self.support_set
+        more = dict(
+            neighbor_cosine=found.cosine.mean(),
+            neighbor_age=found.age.float().mean(),
+            self_match=same.any(0).float().mean(),
+            support_fill=support.filled / support.size,
+        )
+        if image is not None:
+            more['same_image'] = _agreement(found.image, image)
+        if label is not None:
+            more['neighbor_accuracy'] = 100 * _agreement(found.label, label)
+        return more
+
+
+def _agreement(found: Tensor, own: Tensor) -> Tensor:
+    """Share of neighbours that agree, among those that are known."""
+    known = found >= 0
+    agree = known & (found == own.repeat(2))
+    return agree.sum() / known.sum().clamp(min=1)
+
+
+def _known(
+    data_samples: list | None, device: torch.device
+) -> tuple[Tensor | None, Tensor | None]:
+    """Numbers and labels of the images, where all of them have one."""
+    image = label = None
+    samples = data_samples or []
+    numbers = [sample.get('sample_idx') for sample in samples]
+    if numbers and None not in numbers:
+        image = torch.tensor(numbers)
+        if device.type == 'cuda':
+            image = image.pin_memory()
+        image = image.to(device, non_blocking=True)
+    labels = [sample.get('gt_label') for sample in samples]
+    if labels and all(x is not None and x.numel() == 1 for x in labels):
+        label = torch.cat(labels).to(device)
+    return image, label

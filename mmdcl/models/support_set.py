@@ -1,0 +1,170 @@
+"""Past projections of all processes, in which neighbours are searched.
+
+Letters: ``M`` rows of the set, ``D`` width, ``Q`` queries, ``B`` images on
+this process.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from ..functional import gather, nearest
+from ..registry import MODELS
+
+_UNKNOWN = -1
+
+
+class Neighbors(NamedTuple):
+    """The neighbour of each query.
+
+    Attributes:
+        projection: ``(Q, D)``, normalised, without gradient.
+        cosine: ``(Q,)`` cosine with the query, in [-1, 1].
+        age: ``(Q,)`` steps since it was enqueued, >= 1.
+        image: ``(Q,)`` number of its image in the dataset, -1 if unknown.
+        label: ``(Q,)`` class of its image, -1 if unknown.
+    """
+
+    projection: Tensor
+    cosine: Tensor
+    age: Tensor
+    image: Tensor
+    label: Tensor
+
+
+@MODELS.register_module()
+class SupportSet(BaseModule):
+    """First in, first out; the same on all processes; saved with the model.
+
+    Rows are normalised float32. Whatever is enqueued is gathered from all
+    processes in rank order, so that the set is that of one process with the
+    whole batch, also when processes hold different numbers of images. Nothing
+    here waits for an accelerator: pointer and fill count are tensors.
+
+    Args:
+        size: ``M`` >= 1. The paper has 98,304 for ImageNet-1K.
+        dim: ``D``, the width of the projections.
+        tile: Most rows that queries are compared with at a time: bounds the
+            memory of the search.
+
+    Raises:
+        ValueError: A size is below 1.
+    """
+
+    def __init__(
+        self, size: int = 98304, dim: int = 256, tile: int = 8192
+    ) -> None:
+        super().__init__()
+        for name, value in dict(size=size, dim=dim, tile=tile).items():
+            if value < 1:
+                raise ValueError(f'`{name}` must be >= 1, got {value}')
+        self.size, self.dim, self.tile = size, dim, tile
+        numbers = dict(dtype=torch.long)
+        self.register_buffer('rows', torch.zeros(size, dim))
+        self.register_buffer('enqueued', torch.zeros(size, **numbers))
+        self.register_buffer('image', torch.full((size,), _UNKNOWN))
+        self.register_buffer('label', torch.full((size,), _UNKNOWN))
+        self.register_buffer('pointer', torch.zeros((), **numbers))
+        self.register_buffer('filled', torch.zeros((), **numbers))
+        self.register_buffer('step', torch.zeros((), **numbers))
+
+    def _apply(self, fn, recurse: bool = True):
+        super()._apply(fn, recurse)
+        if self.rows.dtype in (torch.float16, torch.bfloat16):
+            self.rows = self.rows.float()  # model.half() must not halve it
+        return self
+
+    def _tiles(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        number = torch.arange(self.size, device=self.rows.device)
+        hidden = torch.zeros_like(number, dtype=torch.float32)
+        hidden = hidden.masked_fill(number >= self.filled, -torch.inf)
+        yield from zip(
+            self.rows.split(self.tile),
+            number.split(self.tile),
+            hidden.split(self.tile),
+            strict=True,
+        )
+
+    @torch.no_grad()
+    def neighbors(self, queries: Tensor, k: int = 1) -> Neighbors:
+        """The nearest row of each query, or one of its ``k`` nearest.
+
+        Searched in float32 under any autocast. While the set is empty the
+        answer is rows of zeros.
+
+        Args:
+            queries: ``(Q, D)`` projections.
+            k: With more than one, the neighbour is drawn uniformly from the
+                ``k`` nearest, or from all rows while there are fewer.
+
+        Raises:
+            ValueError: Shapes do not fit, or ``k`` is not in [1, size].
+        """
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise ValueError(
+                f'the support set holds projections of width {self.dim}, got '
+                f'queries {tuple(queries.shape)}; set `dim` to the '
+                "neck's `out_channels`"
+            )
+        if not 1 <= k <= self.size:
+            raise ValueError(
+                f'`k` must be in [1, {self.size}], the size of the support '
+                f'set, got {k}'
+            )
+        cosine, row = nearest(queries, self._tiles(), k)
+        if k > 1:
+            choices = self.filled.clamp(1, k)
+            drawn = torch.rand(len(row), 1, device=row.device) * choices
+            drawn = drawn.long().clamp(max=k - 1)
+            cosine, row = cosine.gather(1, drawn), row.gather(1, drawn)
+        row = row[:, 0]
+        return Neighbors(
+            self.rows[row],
+            cosine[:, 0].masked_fill(self.filled == 0, 0),
+            self.step - self.enqueued[row],
+            self.image[row],
+            self.label[row],
+        )
+
+    @torch.no_grad()
+    def enqueue(
+        self,
+        projections: Tensor,
+        image: Tensor | None = None,
+        label: Tensor | None = None,
+    ) -> None:
+        """Replace the oldest rows by projections of all processes.
+
+        Of more than ``size`` projections the last are kept. All processes
+        must call this together.
+
+        Args:
+            projections: ``(B, D)`` of this process; normalised here.
+            image: ``(B,)`` numbers of the images in the dataset.
+            label: ``(B,)`` classes of the images.
+        """
+        with torch.autocast(projections.device.type, enabled=False):
+            rows = F.normalize(projections.to(self.rows.dtype), dim=1)
+        unknown = self.pointer.new_full((len(rows),), _UNKNOWN)
+        known = torch.stack(
+            [unknown if x is None else x.to(unknown) for x in (image, label)],
+            dim=1,
+        )
+        rows, known = gather(rows), gather(known)
+        total = len(rows)
+        kept = slice(max(0, total - self.size), total)
+        place = torch.arange(total, device=self.rows.device)[kept]
+        place = (self.pointer + place) % self.size
+        self.rows[place] = rows[kept]
+        self.image[place], self.label[place] = known[kept].unbind(1)
+        self.enqueued[place] = self.step
+        self.pointer.copy_((self.pointer + total) % self.size)
+        self.filled.copy_((self.filled + total).clamp(max=self.size))
+        self.step += 1
+
+    def extra_repr(self) -> str:
+        return f'size={self.size}, dim={self.dim}'

@@ -1,0 +1,103 @@
+"""What algorithms of two views share: what they take and what they log."""
+
+from abc import abstractmethod
+
+import torch
+from mmengine.model import revert_sync_batchnorm
+from mmpretrain.models.selfsup.base import BaseSelfSupervisor
+from torch import Tensor, nn
+
+from ..functional import Contrast, npc_multiplier
+from .heads import ContrastiveRowHead
+
+
+def runnable(module: nn.Module) -> nn.Module:
+    """``module``, its SyncBN as BN where there is no GPU.
+
+    SyncBN, the default of upstream's necks, runs on GPUs only.
+    """
+    if torch.cuda.is_available():
+        return module
+    return revert_sync_batchnorm(module)
+
+
+class TwoViewAlgorithm(BaseSelfSupervisor):
+    """Two views, one encoder, and a head that turns rows into the loss.
+
+    Args:
+        backbone: Config of the encoder.
+        neck: Config of the projection head.
+        head: Config of a head of mmdcl: ``mmdcl.DCLHead``, ``mmdcl.DCLWHead``
+            or ``mmdcl.InfoNCEHead``.
+        **kwargs: As in upstream's ``BaseSelfSupervisor``.
+
+    Raises:
+        TypeError: The head is not one of ours.
+    """
+
+    def __init__(
+        self, backbone: dict, neck: dict, head: dict, **kwargs
+    ) -> None:
+        super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
+        if not isinstance(self.head, ContrastiveRowHead):
+            raise TypeError(
+                f'mmdcl.{type(self).__name__} needs a head of mmdcl, got '
+                f'{type(self.head).__name__}; its equal here is '
+                'mmdcl.InfoNCEHead, without the key `loss`'
+            )
+        runnable(self)
+
+    @abstractmethod
+    def contrast(
+        self, view1: Tensor, view2: Tensor, data_samples: list | None
+    ) -> tuple[Contrast, dict[str, Tensor]]:
+        """Rows of the anchors of this process, and more to log.
+
+        Args:
+            view1: ``(B, D)`` projections of the first views.
+            view2: ``(B, D)`` projections of the second views.
+            data_samples: Of the ``B`` images, or ``None``.
+        """
+
+    def loss(
+        self, inputs: list[Tensor], data_samples: list | None, **kwargs
+    ) -> dict[str, Tensor]:
+        """Loss, and what to watch, of a batch of ``B`` images.
+
+        Args:
+            inputs: Two views, each ``(B, C, H, W)``.
+            data_samples: Of the images; see the algorithm for its use.
+
+        Returns:
+            ``loss`` (its mean over all processes), and over this process's
+            anchors the means of ``npc_multiplier`` (``q``, in (0, 1): the
+            factor by which InfoNCE would shrink a gradient), ``pos_cosine``
+            and ``neg_cosine``, and what the algorithm adds.
+
+        Raises:
+            ValueError: There are not two views, or only one image in all.
+        """
+        if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
+            got = (
+                f'{len(inputs)} views'
+                if isinstance(inputs, (list, tuple))
+                else f'one tensor {tuple(inputs.shape)}'
+            )
+            raise ValueError(
+                f'{type(self).__name__} contrasts two views of each image, '
+                f'got {got}; use '
+                "dict(type='MultiView', num_views=2, ...) in the pipeline"
+            )
+        projections = self.neck(self.backbone(torch.cat(inputs)))[0]
+        (pos, s, neg), more = self.contrast(
+            *projections.chunk(2), data_samples
+        )
+        loss = self.head.loss_from_rows(pos, s)
+        q = npc_multiplier(pos.detach(), s.detach(), self.head.temperature)
+        return dict(
+            loss=loss,
+            npc_multiplier=q.mean(),
+            pos_cosine=pos.detach().mean(),
+            neg_cosine=neg.mean(),
+            **more,
+        )
