@@ -84,7 +84,7 @@ param_scheduler = [
         convert_to_iter_based=True,
     )
 ]
-train_cfg = dict(by_epoch=True, max_epochs=15, val_interval=5)
+train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=15, val_interval=5)
 auto_scale_lr = dict(base_batch_size=128)
 custom_hooks = [
     dict(type='mmdcl.InvalidLossHook'),
@@ -92,6 +92,9 @@ custom_hooks = [
     dict(type='mmdcl.ProgressHook', val_before_train=True),
 ]
 default_hooks = dict(
-    logger=dict(interval=11), checkpoint=dict(interval=5, max_keep_ckpts=2)
+    logger=dict(interval=11),
+    checkpoint=dict(
+        type='mmdcl.AtomicCheckpointHook', interval=5, max_keep_ckpts=2
+    ),
 )
 randomness = dict(seed=0)

@@ -61,5 +61,8 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=400, val_interval=10)
+train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=400, val_interval=10)
+default_hooks = dict(
+    checkpoint=dict(type='mmdcl.AtomicCheckpointHook', interval=10)
+)
 auto_scale_lr = dict(base_batch_size=512)

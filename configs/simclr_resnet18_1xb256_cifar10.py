@@ -31,8 +31,11 @@ param_scheduler = [
         convert_to_iter_based=True,
     )
 ]
-train_cfg = dict(by_epoch=True, max_epochs=200, val_interval=10)
+train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=200, val_interval=10)
 auto_scale_lr = dict(base_batch_size=256)
 default_hooks = dict(
-    logger=dict(interval=50), checkpoint=dict(interval=10, max_keep_ckpts=3)
+    logger=dict(interval=50),
+    checkpoint=dict(
+        type='mmdcl.AtomicCheckpointHook', interval=10, max_keep_ckpts=3
+    ),
 )

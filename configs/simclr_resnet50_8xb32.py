@@ -20,4 +20,5 @@ train_dataloader = dict(
         ]
     ),
 )
-train_cfg = dict(val_interval=10)
+train_cfg = dict(type='mmdcl.ExactTrainLoop', val_interval=10)
+default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))

@@ -5,7 +5,7 @@ when it is first used, and only rooms other than ``functional`` need OpenMMLab.
 
 functional   the losses, the gather, nearest neighbours: tensors in and out
 models       DCLHead, DCLWHead, InfoNCEHead, SimCLR, NNCLR, SupportSet
-engine       kNN evaluation loops, hooks
+engine       exact train loop, kNN evaluation loops, hooks
 datasets     CIFAR10 (archive or class folders), Digits, LoadImageFromFile
 registry     what makes ``type='mmdcl.DCLHead'`` work in any config
 """
@@ -25,7 +25,9 @@ _ROOMS = {
         'SupportSet',
     ),
     'engine': (
+        'AtomicCheckpointHook',
         'CheckpointMatchHook',
+        'ExactTrainLoop',
         'InvalidLossHook',
         'KNNTestLoop',
         'KNNValLoop',

@@ -12,7 +12,12 @@ import torch.multiprocessing as mp
 
 # Processes are forked from a server that has imported what is slow to import.
 multiprocessing.set_forkserver_preload(
-    [f'mmpretrain.{room}' for room in ('models', 'datasets', 'evaluation')]
+    [
+        *(f'mmpretrain.{x}' for x in ('models', 'datasets', 'evaluation')),
+        *(f'mmdcl.{x}' for x in ('models', 'datasets', 'engine')),
+        'matplotlib.pyplot',
+        'sklearn.datasets',
+    ]
 )
 
 

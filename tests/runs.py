@@ -15,6 +15,21 @@ SIMCLR = dict(
     neck=NECK,
     head=dict(type='mmdcl.DCLHead'),
 )
+NNCLR = dict(
+    type='mmdcl.NNCLR',
+    backbone=BACKBONE,
+    neck=NECK,
+    predictor=dict(
+        type='NonLinearNeck',
+        in_channels=8,
+        hid_channels=16,
+        out_channels=8,
+        with_last_bn=False,
+        with_avg_pool=False,
+    ),
+    support_set=dict(size=100, dim=8),
+    head=dict(type='mmdcl.DCLHead'),
+)
 PLAIN = [dict(type='Resize', scale=(16, 16)), dict(type='PackInputs')]
 VIEWS = [
     dict(

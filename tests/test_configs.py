@@ -31,6 +31,17 @@ def test_model_and_pipelines_build(path):
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_our_algorithms_resume_exactly(path):
+    cfg = Config.fromfile(path)
+    if cfg.model.type.startswith('mmdcl.'):
+        assert cfg.train_cfg.type == 'mmdcl.ExactTrainLoop'
+        assert 'by_epoch' not in cfg.train_cfg
+        hook = cfg.default_hooks.checkpoint
+        assert hook.type == 'mmdcl.AtomicCheckpointHook'
+        assert hook.interval > 0
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_learning_rate_scales_from_the_batch_in_the_name(path):
     cfg = Config.fromfile(path)
     gpus, batch = map(int, re.search(r'_(\d+)xb(\d+)', path.stem).groups())

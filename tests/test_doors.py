@@ -14,6 +14,7 @@ MAY_IMPORT = {
     | UPSTREAM,
     'engine': {
         'torch',
+        'numpy',
         'matplotlib',
         'mmdcl.functional',
         'mmdcl.registry',
@@ -26,8 +27,8 @@ MAY_IMPORT = {
     '__init__.py': set(),
 }
 STANDARD = {'abc', 'collections', 'contextlib', 'copy', 'difflib'}
-STANDARD |= {'importlib', 'json', 'logging', 'math', 'pathlib', 'time'}
-STANDARD |= {'typing'}
+STANDARD |= {'importlib', 'itertools', 'json', 'logging', 'math', 'os'}
+STANDARD |= {'pathlib', 'random', 'time', 'typing'}
 
 
 def imports(path: Path) -> set[str]:

@@ -1,14 +1,18 @@
 """Run-time: evaluation loops and hooks."""
 
 from ..registry import HOOKS  # first: it says what to install
+from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
 from .invalid_loss import InvalidLossHook
 from .knn import KNNTestLoop, KNNValLoop
 from .progress import ProgressHook
+from .train_loop import ExactTrainLoop
 
 __all__ = [
     'HOOKS',
+    'AtomicCheckpointHook',
     'CheckpointMatchHook',
+    'ExactTrainLoop',
     'InvalidLossHook',
     'KNNTestLoop',
     'KNNValLoop',

@@ -18,10 +18,27 @@ def _world_size() -> int:
     return dist.get_world_size()
 
 
-def _rows_per_rank(rows: int, device: torch.device) -> list[int]:
-    mine = torch.tensor([rows], device=device)
+_HOST_GROUPS: dict[Any, Any] = {}
+
+
+def _host_group() -> Any:
+    """All processes, over which tensors of the host can travel.
+
+    NCCL knows none, so beside it a gloo group is made, once.
+    """
+    world = dist.group.WORLD
+    if 'cpu:' in dist.get_backend_config():
+        return world
+    if world not in _HOST_GROUPS:
+        _HOST_GROUPS[world] = dist.new_group(backend='gloo')
+    return _HOST_GROUPS[world]
+
+
+def _rows_per_rank(rows: int) -> list[int]:
+    """Numbers of rows, exchanged between hosts: no device is waited for."""
+    mine = torch.tensor([rows])
     sizes = [torch.empty_like(mine) for _ in range(_world_size())]
-    dist.all_gather(sizes, mine)
+    dist.all_gather(sizes, mine, group=_host_group())
     return [int(size) for size in sizes]
 
 
@@ -75,7 +92,7 @@ def gather_rows(x: Tensor) -> tuple[Tensor, int]:
     """
     if _world_size() == 1:
         return x, 0
-    sizes = _rows_per_rank(len(x), x.device)
+    sizes = _rows_per_rank(len(x))
     start = sum(sizes[: dist.get_rank()])
     gathered: Tensor = _Gather.apply(x, sizes, start)
     return gathered, start
@@ -111,7 +128,7 @@ def stream_rows(
         ):
             yield tuple(t.to(device) for t in tiles)
         return
-    for source, rows in enumerate(_rows_per_rank(len(tensors[0]), device)):
+    for source, rows in enumerate(_rows_per_rank(len(tensors[0]))):
         mine = source == dist.get_rank()
         for start in range(0, rows, tile):
             length = min(tile, rows - start)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.distributed as dist
 
 from mmdcl.functional import gather, gather_rows, stream_rows
 from tests.ranks import on_ranks
@@ -37,6 +38,18 @@ def test_rows_of_all_ranks_and_the_sum_of_their_gradients(ranks):
         torch.testing.assert_close(grad, (2 * x * factor)[part])
         assert torch.equal(torch.cat(tiles), x)
         assert max(map(len, tiles)) <= 2
+
+
+def gather_as_on_gpus(rank, x, sizes):
+    """NCCL has no group for tensors of the host."""
+    dist.get_backend_config = lambda: 'cuda:nccl'
+    return [gather(x[share(rank, sizes)]) for _ in range(2)]
+
+
+def test_sizes_travel_between_hosts_where_the_backend_cannot():
+    x = torch.randn(4, 2)
+    for found in on_ranks(2, gather_as_on_gpus, x, SIZES[:2]):
+        assert all(torch.equal(gathered, x) for gathered in found)
 
 
 def test_identity_on_one_process():

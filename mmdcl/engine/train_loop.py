@@ -1,0 +1,200 @@
+"""Training that goes on after an interruption as if there had been none."""
+
+import random
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import EpochBasedTrainLoop
+from torch.utils.data import DataLoader, Dataset
+
+from ..registry import LOOPS
+
+_STATE = 'train_loop'  # in the checkpoint's `meta`
+_TRAINING, _LOADING = 0, 1
+
+
+def _seed(*key: int) -> int:
+    """Restart Python's, NumPy's and torch's CPU generator; returns a seed."""
+    state = np.random.SeedSequence(key).generate_state(3)
+    first, second, third = map(int, state)
+    random.seed(first)
+    np.random.seed(second)
+    torch.default_generator.manual_seed(third)
+    return third
+
+
+class _Addressed(Dataset):
+    """A dataset whose images draw from ``(seed, epoch, index)`` alone."""
+
+    def __init__(self, dataset: Any) -> None:
+        vars(self)['dataset'] = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, address: tuple[int, int, int]) -> Any:
+        _seed(_LOADING, *address)
+        return self.dataset[address[-1]]
+
+    def __getitems__(self, addresses: list[tuple[int, int, int]]) -> list:
+        return [self[address] for address in addresses]
+
+    # Hooks that read `metainfo` or exchange `pipeline` reach the dataset.
+    def __getattr__(self, name: str) -> Any:
+        if 'dataset' not in vars(self):  # while being unpickled
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.dataset, name, value)
+
+
+class _Batches:
+    """Addresses instead of indices, from the loop's position on."""
+
+    def __init__(self, batches: Any, loop: 'ExactTrainLoop') -> None:
+        self._batches, self._loop = batches, loop
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+        seed, epoch = self._loop.runner.seed, self._loop.epoch
+        for batch in islice(self._batches, self._loop.position, None):
+            yield [(seed, epoch, index) for index in batch]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('_'):
+            raise AttributeError(name)
+        return getattr(self._batches, name)
+
+
+class _StateHook(Hook):
+    """Carries what the loop must remember into and out of checkpoints."""
+
+    def __init__(self, loop: 'ExactTrainLoop') -> None:
+        self.loop = loop
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        meta = checkpoint['meta']
+        meta[_STATE] = self.loop.state(meta['epoch'], meta['iter'])
+        wrapper = runner.optim_wrapper
+        wrappers = (
+            wrapper.values()
+            if isinstance(wrapper, OptimWrapperDict)
+            else [wrapper]
+        )
+        if not all(wrapper.should_update() for wrapper in wrappers):
+            runner.logger.warning(
+                f'the checkpoint at iteration {meta["iter"]} is between two '
+                'updates of gradient accumulation: batches accumulated so '
+                'far are lost if training is resumed from it. Choose a '
+                'checkpoint interval that `accumulative_counts` divides'
+            )
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        if runner._resume:
+            self.loop.restore(checkpoint['meta'])
+
+
+@LOOPS.register_module()
+class ExactTrainLoop(EpochBasedTrainLoop):
+    """Epoch-based training, resumed bit for bit, also inside an epoch.
+
+    Nothing random is carried over, so nothing can be forgotten: what an image
+    draws in the workers depends on seed, epoch and index alone, what an
+    iteration draws in the main process on seed, rank and iteration. Number of
+    workers and processes do not change the views. A checkpoint remembers the
+    position in the epoch and the order of the data.
+
+    After a resume weights, optimizer, schedules and buffers are those of an
+    uninterrupted run, bit for bit on a CPU with the same number of threads
+    and processes. On a GPU kernels that add in varying order (cuDNN, atomics)
+    differ in the last bits unless ``randomness`` says ``deterministic``.
+    BatchNorm's running statistics are each process's own unless it is SyncBN;
+    a checkpoint holds those of the first.
+
+    Args:
+        runner: The runner.
+        dataloader: Of training images; its dataset has a length.
+        **kwargs: As in upstream's ``EpochBasedTrainLoop``: ``max_epochs``,
+            ``val_begin``, ``val_interval``, ``dynamic_intervals``.
+
+    Raises:
+        TypeError: The dataloader has no batches of indices to address.
+    """
+
+    def __init__(
+        self, runner, dataloader: DataLoader | dict, max_epochs: int, **kwargs
+    ) -> None:
+        super().__init__(runner, dataloader, max_epochs, **kwargs)
+        loader = self.dataloader
+        if loader.batch_sampler is None:
+            raise TypeError(
+                'ExactTrainLoop needs a dataset with indices and a batch '
+                f'size, got {type(loader.dataset).__name__} without a '
+                "batch sampler; use train_cfg=dict(type='EpochBasedTrainLoop'"
+                ', ...) for it'
+            )
+        # DataLoader allows no change of these two, which concerns loaders
+        # that already run; a new one would lose `batch_size` and `sampler`.
+        vars(loader)['batch_sampler'] = _Batches(loader.batch_sampler, self)
+        vars(loader)['dataset'] = _Addressed(loader.dataset)
+        self.position = 0
+        self._epoch_start = 0
+        runner.register_hook(_StateHook(self))
+
+    def run_epoch(self) -> None:
+        """Train the rest of the epoch."""
+        self.position = self._iter - self._epoch_start
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        for idx, data_batch in enumerate(self.dataloader, self.position):
+            runner = self.runner
+            seed = _seed(_TRAINING, runner.seed, runner.rank, self._iter)
+            torch.manual_seed(seed)
+            self.run_iter(idx, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+        self._epoch_start = self._iter
+
+    def state(self, epoch: int, iteration: int) -> dict:
+        """What a checkpoint of that epoch and iteration must remember."""
+        inside = epoch == self._epoch
+        return dict(
+            position=iteration - self._epoch_start if inside else 0,
+            batches=len(self.dataloader),
+            sampler_seed=getattr(self.dataloader.sampler, 'seed', None),
+        )
+
+    def restore(self, meta: dict) -> None:
+        """Go on from a checkpoint's ``meta``."""
+        logger, batches = self.runner.logger, len(self.dataloader)
+        state = meta.get(_STATE)
+        if state is None:
+            position = meta['iter'] - meta['epoch'] * batches
+            state = dict(position=position, batches=batches)
+            logger.warning(
+                'the checkpoint was not written by ExactTrainLoop: images '
+                'will draw other augmentations than without the interruption'
+            )
+        position = state['position']
+        if position == state['batches']:  # the epoch is complete
+            position = batches
+        elif position and not (
+            batches == state['batches'] and 0 < position < batches
+        ):
+            logger.warning(
+                f'the checkpoint is at batch {position} of '
+                f'{state["batches"]} in its epoch, but epochs have {batches} '
+                'batches now: this epoch starts over'
+            )
+            position = 0
+        self._epoch_start = meta['iter'] - position
+        if state.get('sampler_seed') is not None:
+            self.dataloader.sampler.seed = state['sampler_seed']
