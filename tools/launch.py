@@ -95,6 +95,31 @@ def load_from(cfg: Config, checkpoint: str) -> None:
     cfg.load_from = checkpoint
 
 
+def latest_checkpoint(work_dir: str) -> str | None:
+    """What ``--resume`` without a path resumes, if there is anything."""
+    pointer = Path(work_dir, 'last_checkpoint')
+    if not pointer.is_file():
+        return None
+    named = pointer.read_text().strip()
+    beside = Path(work_dir, Path(named).name)  # the work_dir was moved
+    for path in (Path(named), beside):
+        if path.is_file():
+            return str(path)
+    others = [
+        path
+        for pattern in ('epoch_*.pth', 'iter_*.pth')
+        for path in Path(work_dir).glob(pattern)
+    ]
+    if not others:
+        sys.exit(
+            f'error: {pointer} names {named or "nothing"}, which does not '
+            'exist, and there is no other checkpoint beside it'
+        )
+    newest = max(others, key=lambda path: path.stat().st_mtime)
+    print(f'{pointer} names no file; resuming the newest, {newest}')
+    return str(newest)
+
+
 def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
     """Overrides, data folders, dataloader defaults, and what a CPU needs.
 

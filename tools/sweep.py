@@ -235,8 +235,8 @@ def main() -> None:
             print(json.dumps(row), file=out, flush=True)
             print(
                 f'[{len(rows) - len(done)}/{len(todo)}] '
-                f'{Path(row["config"]).stem} temperature '
-                f'{row["temperature"]:g} seed {row["seed"]}: '
+                f'{" ".join([Path(row["config"]).stem, *row["options"]])} '
+                f'temperature {row["temperature"]:g} seed {row["seed"]}: '
                 f'{args.metric} {row["val"]:.2f} in {row["seconds"]} s',
                 flush=True,
             )

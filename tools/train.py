@@ -7,6 +7,7 @@ from launch import (
     base_parser,
     build_runner,
     finish_config,
+    latest_checkpoint,
     load_config,
     load_from,
     run,
@@ -51,8 +52,11 @@ def main() -> None:
     if args.resume:
         cfg.resume = True
         cfg.load_from = None
-        if args.resume != 'auto':
-            load_from(cfg, args.resume)
+        checkpoint = args.resume
+        if checkpoint == 'auto':
+            checkpoint = latest_checkpoint(cfg.work_dir)
+        if checkpoint:
+            load_from(cfg, checkpoint)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             sys.exit(

@@ -1,5 +1,6 @@
 """Training curves of one run."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +21,19 @@ def draw_curves(records: Sequence[dict], path: Path, unit: str) -> None:
 
     train = [r for r in records if 'loss' in r and 'iter' in r]
     val = [r for r in records if 'loss' not in r]
+    cosines = ('pos_cosine', 'neg_cosine', 'neighbor_cosine')
     panels = [
         ('loss', ('loss',)),
-        ('cosine', ('pos_cosine', 'neg_cosine')),
+        ('cosine', cosines),
         ('negative-positive-coupling multiplier q', ('npc_multiplier',)),
+        ('neighbour accuracy (%)', ('neighbor_accuracy',)),
+        ('neighbour age (steps)', ('neighbor_age',)),
         ('learning rate', ('lr',)),
+    ]
+    panels = [
+        (title, logged)
+        for title, keys in panels
+        if (logged := [key for key in keys if any(key in r for r in train)])
     ]
     accuracies = sorted(
         {
@@ -34,12 +43,23 @@ def draw_curves(records: Sequence[dict], path: Path, unit: str) -> None:
             if 'accuracy' in key and isinstance(value, (int, float))
         }
     )
-    fig, axes = plt.subplots(1, 5, figsize=(20, 3.6), layout='constrained')
+    number = len(panels) + 1
+    rows = math.ceil(number / 5)
+    columns = math.ceil(number / rows)
+    fig, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(4 * columns, 3.6 * rows),
+        layout='constrained',
+        squeeze=False,
+    )
+    axes, unused = axes.flat[:number], axes.flat[number:]
+    for ax in unused:
+        ax.remove()
     for ax, (title, keys) in zip(axes, panels, strict=False):
         for key in keys:
             points = [(r['iter'], r[key]) for r in train if key in r]
-            if points:
-                ax.plot(*zip(*points, strict=True), label=key)
+            ax.plot(*zip(*points, strict=True), label=key)
         ax.set(title=title, xlabel='iteration')
         if len(keys) > 1:
             ax.legend(frameon=False)

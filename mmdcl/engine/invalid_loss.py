@@ -33,10 +33,12 @@ class InvalidLossHook(Hook):
     def __init__(self, interval: int = 20) -> None:
         self.interval = interval
         self._first_bad: torch.Tensor | None = None
+        self._trained = self._looked_at = 0  # iterations of this process
 
     def after_train_iter(
         self, runner, batch_idx, data_batch=None, outputs=None
     ) -> None:
+        self._trained += 1
         loss = (outputs or {}).get('loss')
         if loss is not None:
             loss = loss.detach()
@@ -67,12 +69,15 @@ class InvalidLossHook(Hook):
         self._look(runner)
 
     def _look(self, runner) -> None:
+        if self._looked_at == self._trained:  # or nothing is being trained
+            return
         self._look_at_losses(runner)
         model = runner.model
         model = model.module if is_model_wrapper(model) else model
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 self._stop(runner, f'{name} is not finite')
+        self._looked_at = self._trained
 
     def _look_at_losses(self, runner) -> None:
         if self._first_bad is not None and self._first_bad >= 0:
