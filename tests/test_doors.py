@@ -17,6 +17,7 @@ MAY_IMPORT = {
         'numpy',
         'matplotlib',
         'mmdcl.functional',
+        'mmdcl.checkpoints',
         'mmdcl.registry',
         'mmdcl.engine',
     }
@@ -24,11 +25,12 @@ MAY_IMPORT = {
     'datasets': {'torch', 'numpy', 'cv2', 'sklearn', 'mmdcl.registry'}
     | {'mmdcl.datasets'}
     | UPSTREAM,
+    'checkpoints': {'torch', 'safetensors', 'mmdcl.checkpoints'},
     '__init__.py': set(),
 }
-STANDARD = {'abc', 'collections', 'contextlib', 'copy', 'difflib'}
+STANDARD = {'abc', 'ast', 'collections', 'contextlib', 'copy', 'difflib'}
 STANDARD |= {'importlib', 'itertools', 'json', 'logging', 'math', 'os'}
-STANDARD |= {'pathlib', 'random', 'time', 'typing'}
+STANDARD |= {'pathlib', 'pickle', 'random', 're', 'time', 'typing'}
 
 
 def imports(path: Path) -> set[str]:

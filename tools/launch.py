@@ -15,6 +15,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmdcl
+from mmdcl.checkpoints import read_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -23,9 +24,15 @@ FOLDERS = {'ImageNet', 'CustomDataset'}
 
 
 def base_parser(description: str) -> argparse.ArgumentParser:
-    """Flags of both tools, named as in OpenMMLab's."""
+    """Flags of train.py and test.py, named as in OpenMMLab's."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
+    add_common_flags(parser)
+    return parser
+
+
+def add_common_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of everything that runs a config."""
     parser.add_argument(
         '--work-dir',
         help='folder of logs, checkpoints and plots; default: '
@@ -33,6 +40,11 @@ def base_parser(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--data-root', help='folder of the images, for all dataloaders'
+    )
+    parser.add_argument(
+        '--trust',
+        action='store_true',
+        help='read a checkpoint even if that may run code in it',
     )
     parser.add_argument(
         '--amp', action='store_true', help='automatic mixed precision'
@@ -57,7 +69,6 @@ def base_parser(description: str) -> argparse.ArgumentParser:
         help='how processes were started; see dist_train.sh, slurm_train.sh',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    return parser
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -88,10 +99,13 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def load_from(cfg: Config, checkpoint: str) -> None:
-    """Start from a checkpoint file, which must exist, or from an address."""
-    if '://' not in checkpoint and not Path(checkpoint).is_file():
-        sys.exit(f'error: no checkpoint {checkpoint}')
+def load_from(cfg: Config, checkpoint: str, trust: bool = False) -> None:
+    """Start from a checkpoint file, or from an address.
+
+    mmengine reads any pickle if it must, so a file is read strictly first.
+    """
+    if '://' not in checkpoint:
+        read_checkpoint(checkpoint, trust)
     cfg.load_from = checkpoint
 
 

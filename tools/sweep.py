@@ -13,7 +13,6 @@ logs go to OUT/logs.
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -23,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
 
-TOOLS = Path(__file__).resolve().parent
+from provenance import TOOLS, provenance
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,30 +50,6 @@ def parse_args() -> argparse.Namespace:
         '--metric', default='accuracy/top1', help='validation metric'
     )
     return parser.parse_args()
-
-
-def _shell(*command: str) -> str:
-    if shutil.which(command[0]) is None:
-        return ''
-    done = subprocess.run(command, capture_output=True, text=True, cwd=TOOLS)
-    return done.stdout.strip()
-
-
-def _machine() -> dict:
-    cpuinfo = Path('/proc/cpuinfo')
-    names = [
-        line.partition(':')[2].strip()
-        for line in cpuinfo.read_text().splitlines()
-        if line.startswith('model name')
-    ]
-    dirty = _shell('git', 'status', '--porcelain', '--untracked-files=no')
-    gpus = _shell('nvidia-smi', '--query-gpu=name', '--format=csv,noheader')
-    return dict(
-        machine=f'{names[0] if names else platform.processor()}, '
-        f'{os.cpu_count()} cores, {gpus.replace(chr(10), ", ") or "no GPU"}',
-        commit=_shell('git', 'rev-parse', '--short', 'HEAD')
-        + ('+changes' if dirty else ''),
-    )
 
 
 def settings(grid: list[str]) -> list[list[str]]:
@@ -153,7 +128,7 @@ def run_one(
         seconds=round(seconds),
         threads=int(threads),
         log=str(log.relative_to(args.out)),
-        **_machine(),
+        **provenance(),
     )
 
 

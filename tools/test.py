@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args)
-    load_from(cfg, args.checkpoint)
+    load_from(cfg, args.checkpoint, args.trust)
     cfg.resume = False
     if cfg.get('test_cfg') is None:
         sys.exit(f'error: {args.config} has no `test_cfg`')

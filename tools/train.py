@@ -56,7 +56,7 @@ def main() -> None:
         if checkpoint == 'auto':
             checkpoint = latest_checkpoint(cfg.work_dir)
         if checkpoint:
-            load_from(cfg, checkpoint)
+            load_from(cfg, checkpoint, args.trust)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             sys.exit(

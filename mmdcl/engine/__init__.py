@@ -5,6 +5,7 @@ from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
 from .invalid_loss import InvalidLossHook
 from .knn import KNNTestLoop, KNNValLoop
+from .pretrained import PretrainedBackboneHook
 from .progress import ProgressHook
 from .train_loop import ExactTrainLoop
 
@@ -16,5 +17,6 @@ __all__ = [
     'InvalidLossHook',
     'KNNTestLoop',
     'KNNValLoop',
+    'PretrainedBackboneHook',
     'ProgressHook',
 ]

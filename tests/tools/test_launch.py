@@ -41,7 +41,7 @@ def test_a_config_that_does_not_exist():
 
 
 def test_a_checkpoint_that_does_not_exist():
-    with pytest.raises(SystemExit, match=r'no checkpoint epoch_7\.pth'):
+    with pytest.raises(FileNotFoundError, match=r'no checkpoint epoch_7'):
         launch.load_from({}, 'epoch_7.pth')
 
 

@@ -1,0 +1,12 @@
+# All layers trained on a tenth of the labels of CIFAR-10, class-balanced.
+_base_ = './finetune_cifar10.py'
+
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='mmdcl.FewLabels',
+        fraction=0.1,
+        seed=0,
+        dataset=_base_.train_dataloader.dataset,
+    )
+)

@@ -1,0 +1,21 @@
+# Linear classifier on frozen features, CIFAR-10: SGD, a few minutes.
+_base_ = [
+    'mmpretrain::_base_/models/resnet18_cifar.py',
+    'mmpretrain::_base_/default_runtime.py',
+    './_base_/cifar10.py',
+]
+
+model = dict(backbone=dict(frozen_stages=4))
+optim_wrapper = dict(
+    optimizer=dict(type='SGD', lr=1.0, momentum=0.9, weight_decay=0.0)
+)
+param_scheduler = dict(
+    type='CosineAnnealingLR',
+    T_max=20,
+    by_epoch=True,
+    begin=0,
+    end=20,
+    convert_to_iter_based=True,
+)
+train_cfg = dict(by_epoch=True, max_epochs=20)
+default_hooks = dict(checkpoint=dict(interval=20))

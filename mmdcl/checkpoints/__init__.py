@@ -1,0 +1,11 @@
+"""Files of weights: read without running code, matched key by key."""
+
+from .backbone import BackboneWeights, find_backbone, load_backbone
+from .reading import read_checkpoint
+
+__all__ = [
+    'BackboneWeights',
+    'find_backbone',
+    'load_backbone',
+    'read_checkpoint',
+]

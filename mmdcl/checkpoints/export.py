@@ -1,0 +1,95 @@
+"""A backbone's weights under the names of another library."""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+STYLES = ('mmpretrain', 'torchvision', 'timm', 'detectron2')
+_RESNET = re.compile(
+    r'(conv1|bn1|layer[1-4]\.\d+\.(conv\d|bn\d|downsample\.[01]))\.\w+'
+)
+
+
+def rename(tensors: Mapping[str, Tensor], style: str) -> dict[str, Tensor]:
+    """Tensors of a bare backbone under the names of a library.
+
+    torchvision and timm name a ResNet as OpenMMLab does. Others than ResNets
+    can be exported in the style of mmpretrain only.
+
+    Args:
+        tensors: By the names of the backbone itself.
+        style: One of ``STYLES``.
+
+    Raises:
+        ValueError: The style is unknown, or the backbone no plain ResNet.
+    """
+    if style not in STYLES:
+        raise ValueError(f'`style` must be one of {STYLES}, got {style!r}')
+    if style == 'mmpretrain':
+        return {f'backbone.{name}': x for name, x in tensors.items()}
+    strange = [name for name in tensors if not _RESNET.fullmatch(name)]
+    if strange:
+        raise ValueError(
+            f'only plain ResNets can be exported for {style}; this backbone '
+            f'has {", ".join(strange[:5])}'
+        )
+    if style != 'detectron2':
+        return dict(tensors)
+    return {
+        _detectron2(name): tensor
+        for name, tensor in tensors.items()
+        if not name.endswith('num_batches_tracked')
+    }
+
+
+def _detectron2(name: str) -> str:
+    if not name.startswith('layer'):
+        name = f'stem.{name}'
+    name = re.sub(r'layer(\d)', lambda m: f'res{int(m[1]) + 1}', name)
+    name = re.sub(r'\bbn(\d)\.', r'conv\1.norm.', name)
+    name = name.replace('downsample.0.', 'shortcut.')
+    return name.replace('downsample.1.', 'shortcut.norm.')
+
+
+def write_backbone(
+    tensors: Mapping[str, Tensor], path: str | Path, style: str
+) -> dict[str, Tensor]:
+    """Write a file that the library of ``style`` reads; returns its tensors.
+
+    Args:
+        tensors: By the names of the backbone itself.
+        path: Ends in ``.pth``, ``.safetensors``, or, for detectron2, ``.pkl``.
+        style: As for :func:`rename`.
+
+    Raises:
+        ValueError: As for :func:`rename`, or the suffix does not fit.
+    """
+    path = Path(path)
+    suffixes = ('.pkl',) if style == 'detectron2' else ('.pth', '.safetensors')
+    if path.suffix not in suffixes:
+        raise ValueError(
+            f'{path}: style {style} is written to {" or ".join(suffixes)}'
+        )
+    renamed = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in rename(tensors, style).items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == '.safetensors':
+        from safetensors.torch import save_file
+
+        save_file(renamed, path)
+    elif path.suffix == '.pkl':
+        arrays = {name: tensor.numpy() for name, tensor in renamed.items()}
+        content = dict(model=arrays, __author__='mmdcl')
+        with path.open('wb') as file:
+            pickle.dump({**content, 'matching_heuristics': True}, file)
+    else:
+        torch.save(
+            {'state_dict': renamed} if style == 'mmpretrain' else renamed, path
+        )
+    return renamed

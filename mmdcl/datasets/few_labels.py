@@ -1,0 +1,77 @@
+"""A few labelled images of each class."""
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmpretrain.registry import DATASETS as UPSTREAM_DATASETS
+
+from ..registry import DATASETS
+
+
+def few_labels(
+    labels: np.ndarray, seed: int, fraction: float = 1, per_class: int = 0
+) -> list[int]:
+    """Positions of a class-balanced choice.
+
+    Every class gives the same number of images, drawn by ``seed``; with the
+    same seed a larger choice contains a smaller one.
+
+    Args:
+        labels: ``(N,)`` classes of all images.
+        seed: Of the draw.
+        fraction: Share of all images, in (0, 1].
+        per_class: Images of each class instead, if not 0.
+
+    Raises:
+        ValueError: That is no image of each class, or more than a class has.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    wanted = per_class or round(fraction * len(labels) / max(len(classes), 1))
+    few = counts.min(initial=len(labels))
+    if not 1 <= wanted <= few:
+        asked = f'per_class={per_class}' if per_class else f'{fraction=}'
+        raise ValueError(
+            f'{asked} of {len(labels)} images in {len(classes)} classes is '
+            f'{wanted} of each; possible are 1 to {few}, what the smallest '
+            'class has'
+        )
+    generator = np.random.default_rng(seed)
+    chosen = [
+        generator.permutation(np.flatnonzero(labels == label))[:wanted]
+        for label in classes
+    ]
+    return sorted(np.concatenate(chosen).tolist())
+
+
+@DATASETS.register_module()
+def FewLabels(  # noqa: N802 - a `type` in configs
+    dataset: dict, seed: int = 0, fraction: float = 1, per_class: int = 0
+) -> BaseDataset:
+    """Any labelled dataset of mmpretrain, reduced by :func:`few_labels`.
+
+    Args:
+        dataset: Its config.
+        seed: As in :func:`few_labels`.
+        fraction: As in :func:`few_labels`.
+        per_class: As in :func:`few_labels`.
+
+    Raises:
+        TypeError: The dataset cannot be reduced.
+        ValueError: It has no labels, or too few images of a class.
+    """
+    whole = UPSTREAM_DATASETS.build(dataset)
+    if not isinstance(whole, BaseDataset):
+        raise TypeError(
+            f'FewLabels needs a plain dataset, got {type(whole).__name__}; '
+            'put it inside of wrappers'
+        )
+    whole.full_init()
+    infos = map(whole.get_data_info, range(len(whole)))
+    labels = [info.get('gt_label', -1) for info in infos]
+    if not labels or min(labels) < 0:
+        raise ValueError(
+            f'{type(whole).__name__} in {whole.data_root} has '
+            + ('no images' if not labels else 'images without labels')
+            + '; few labels can only be chosen from a labelled dataset'
+        )
+    whole.get_subset_(few_labels(np.array(labels), seed, fraction, per_class))
+    return whole

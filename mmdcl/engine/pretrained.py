@@ -1,0 +1,79 @@
+"""Start downstream training or evaluation from a checked backbone."""
+
+from pathlib import Path
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from ..checkpoints import load_backbone
+from ..registry import HOOKS
+
+
+@HOOKS.register_module()
+class PretrainedBackboneHook(Hook):
+    """Load all of the backbone from a checkpoint, or stop.
+
+    Upstream's ``init_cfg=dict(type='Pretrained', ...)`` loads what fits and
+    goes on: a wrong prefix or depth trains from random weights and shows as
+    low accuracy. This needs no prefix: bare, prefixed, wrapped, EMA and
+    exported files are recognised. It loads before the first iteration of
+    training, or before an evaluation on its own, unless training is resumed
+    or the whole model is loaded by ``load_from``.
+
+    Args:
+        checkpoint: File, as for :func:`mmdcl.checkpoints.read_checkpoint`.
+        backbone: Name of the module to load, such as ``'backbone'``.
+        prefix: Where the file holds several backbones: which.
+        trust: Read the file even if that may run code.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A tensor is missing, unexpected or of another shape; the
+            message lists them. Or the file is broken or not trusted.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(
+        self,
+        checkpoint: str,
+        backbone: str = 'backbone',
+        prefix: str | None = None,
+        trust: bool = False,
+    ) -> None:
+        if not checkpoint or not Path(checkpoint).is_file():
+            raise FileNotFoundError(
+                f'no checkpoint {checkpoint or "is given"} for the backbone; '
+                'set it by PretrainedBackboneHook(checkpoint=...)'
+            )
+        self.checkpoint = checkpoint
+        self.backbone = backbone
+        self.prefix = prefix
+        self.trust = trust
+        self._loaded = False
+
+    def before_train(self, runner) -> None:
+        self._load(runner)
+
+    def before_val(self, runner) -> None:
+        self._load(runner)
+
+    def before_test(self, runner) -> None:
+        self._load(runner)
+
+    def _load(self, runner) -> None:
+        if self._loaded or runner._has_loaded:
+            return
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        found = load_backbone(
+            model.get_submodule(self.backbone),
+            self.checkpoint,
+            self.prefix,
+            self.trust,
+        )
+        self._loaded = True
+        runner.logger.info(
+            f'{self.backbone}: all {len(found.tensors)} tensors come from '
+            f'{self.checkpoint} (prefix {found.prefix!r})'
+        )

@@ -1,0 +1,91 @@
+import pytest
+import torch
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+from torch import nn
+
+from mmdcl.checkpoints import find_backbone, load_backbone
+from mmdcl.checkpoints.architecture import plain_backbone, pretraining_config
+
+
+def resnet(depth=18, **kwargs):
+    torch.manual_seed(depth)
+    slim = dict(stem_channels=4, base_channels=4)
+    kind = dict(type='mmpretrain.ResNet', depth=depth)
+    return MODELS.build({**kind, **slim, **kwargs})
+
+
+def prefixed(prefix, state):
+    return {f'{prefix}{name}': tensor for name, tensor in state.items()}
+
+
+STATE = resnet().state_dict()
+LAYOUTS = {
+    'bare': STATE,
+    'prefixed': {'state_dict': prefixed('backbone.', STATE)},
+    'ddp': {'state_dict': prefixed('module.backbone.', STATE)},
+    'ema': {'ema_state_dict': prefixed('module.backbone.', STATE)},
+    'compiled': {'state_dict': prefixed('backbone._orig_mod.', STATE)},
+    'moco': {'state_dict': prefixed('module.encoder_q.', STATE)},
+    'torchvision': {**STATE, 'fc.weight': torch.zeros(10, 32)},
+    'classifier': {
+        'state_dict': {
+            **prefixed('backbone.', STATE),
+            'head.fc.weight': torch.zeros(10, 32),
+            'neck.fc0.weight': torch.zeros(8, 32),
+        }
+    },
+    'byol': {
+        'state_dict': {
+            **prefixed('backbone.', STATE),
+            **prefixed('target_net.module.0.', STATE),
+        }
+    },
+}
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_every_layout_gives_every_tensor(layout, tmp_path):
+    torch.save(LAYOUTS[layout], tmp_path / 'a.pth')
+    backbone = resnet()
+    for parameter in backbone.parameters():
+        nn.init.constant_(parameter, 7)
+    load_backbone(backbone, tmp_path / 'a.pth')
+    found = backbone.state_dict()
+    assert all(torch.equal(found[name], x) for name, x in STATE.items())
+
+
+def test_mistakes_are_listed():
+    checkpoint = LAYOUTS['prefixed']
+    with pytest.raises(ValueError, match=r'80 missing: layer1\.2\.conv1'):
+        find_backbone(checkpoint, resnet(34).state_dict())
+    deeper = {'state_dict': prefixed('backbone.', resnet(34).state_dict())}
+    with pytest.raises(ValueError, match=r'96 unexpected: layer1\.2\.conv1'):
+        find_backbone(deeper, STATE)
+    wider = resnet(base_channels=8).state_dict()
+    match = r'shape: .*\(4, 4, 3, 3\) instead of \(8, 4, 3, 3\)'
+    with pytest.raises(ValueError, match=match):
+        find_backbone(checkpoint, wider)
+    with pytest.raises(ValueError, match=r'named teacher\.\*; it has back'):
+        find_backbone(checkpoint, STATE, prefix='teacher')
+    vit = {'cls_token': torch.zeros(1)}
+    with pytest.raises(ValueError, match=r'no tensor .*cls_token.*conv1'):
+        find_backbone(checkpoint, vit)
+    twins = {**prefixed('a.', STATE), **prefixed('b.', STATE)}
+    with pytest.raises(ValueError, match=r"2 times, under 'a\.', 'b\.'"):
+        find_backbone(twins, STATE)
+    assert find_backbone(twins, STATE, prefix='b').prefix == 'b.'
+    bad = {**STATE, 'bn1.weight': torch.full((4,), torch.nan)}
+    with pytest.raises(ValueError, match=r'1 not finite: bn1\.weight'):
+        find_backbone(bad, STATE)
+
+
+def test_a_config_is_read_as_data_and_not_run(tmp_path):
+    backbone = dict(type='ResNet', depth=18, norm_cfg=dict(type='SyncBN'))
+    cfg = Config(dict(model=dict(backbone=backbone), lr=[0.1, (1, 2)]))
+    text = f'{cfg.pretty_text}\nx = __import__("os").mkdir("{tmp_path}/x")\n'
+    found = pretraining_config({'meta': {'cfg': text}})
+    assert found == {'model': {'backbone': backbone}, 'lr': [0.1, (1, 2)]}
+    assert not tmp_path.joinpath('x').exists()
+    assert plain_backbone(backbone)['norm_cfg'] == {'type': 'BN'}
+    assert pretraining_config({'state_dict': {}}) == {}

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import DATASETS
+
+from mmdcl.datasets.few_labels import few_labels
+
+LABELS = np.array([0] * 10 + [1] * 30 + [2] * 20)
+
+
+def test_same_number_of_each_class_and_the_seed_decides():
+    chosen = few_labels(LABELS, seed=0, per_class=4)
+    assert np.bincount(LABELS[chosen]).tolist() == [4, 4, 4]
+    assert len(set(chosen)) == 12
+    assert chosen == few_labels(LABELS, seed=0, per_class=4)
+    assert chosen != few_labels(LABELS, seed=1, per_class=4)
+    assert set(chosen) < set(few_labels(LABELS, seed=0, per_class=9))
+    assert len(few_labels(LABELS, seed=0, fraction=0.25)) == 15
+
+
+def test_too_few_or_too_many():
+    with pytest.raises(ValueError, match=r'is 11 of each; possible are 1 to'):
+        few_labels(LABELS, seed=0, per_class=11)
+    with pytest.raises(ValueError, match=r'fraction=0.001.*is 0 of each'):
+        few_labels(LABELS, seed=0, fraction=0.001)
+
+
+def test_any_dataset_is_reduced():
+    init_default_scope('mmpretrain')
+    digits = dict(type='mmdcl.Digits', split='train', pipeline=[])
+    cfg = dict(type='mmdcl.FewLabels', per_class=5, dataset=digits)
+    dataset = DATASETS.build(cfg)
+    assert np.bincount(dataset.get_gt_labels()).tolist() == [5] * 10
+    twice = dict(type='RepeatDataset', times=2, dataset=digits)
+    with pytest.raises(TypeError, match='RepeatDataset'):
+        DATASETS.build(dict(cfg, dataset=twice))

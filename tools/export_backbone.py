@@ -1,0 +1,118 @@
+"""Write the backbone of a checkpoint for another library, and prove it.
+
+    python tools/export_backbone.py CHECKPOINT OUT --style torchvision
+
+OUT ends in .pth or .safetensors, or in .pkl for detectron2.
+"""
+
+import argparse
+import sys
+from importlib.util import find_spec
+
+import torch
+from launch import run
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import MODELS
+from torch import Tensor, nn
+
+from mmdcl.checkpoints import find_backbone, read_checkpoint
+from mmdcl.checkpoints.architecture import plain_backbone, pretraining_config
+from mmdcl.checkpoints.export import STYLES, write_backbone
+from mmdcl.engine.features import image_features
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('checkpoint')
+    parser.add_argument('out')
+    parser.add_argument('--style', choices=STYLES, default='torchvision')
+    parser.add_argument(
+        '--config',
+        help='config whose `model.backbone` it is; default: the one in the '
+        'checkpoint',
+    )
+    parser.add_argument('--prefix', help='which backbone of the checkpoint')
+    parser.add_argument(
+        '--trust',
+        action='store_true',
+        help='read the checkpoint even if that may run code in it',
+    )
+    return parser.parse_args()
+
+
+def build(checkpoint: dict, config: str | None) -> nn.Module:
+    """The network that the weights belong to, on the CPU."""
+    cfg = Config.fromfile(config) if config else pretraining_config(checkpoint)
+    backbone = (cfg.get('model') or {}).get('backbone')
+    if not backbone:
+        sys.exit(
+            'error: the checkpoint does not say what network it is; give its '
+            'config by --config'
+        )
+    init_default_scope('mmpretrain')
+    return MODELS.build(plain_backbone(backbone))
+
+
+def target(style: str, ours: nn.Module) -> nn.Module | None:
+    """The same network of the library itself, if it is installed."""
+    depth = getattr(ours, 'depth', None)
+    if style == 'timm' and find_spec('timm'):
+        import timm
+
+        return timm.create_model(f'resnet{depth}', num_classes=0)
+    if style in ('torchvision', 'timm') and find_spec('torchvision'):
+        from torchvision import models
+
+        theirs = models.get_model(f'resnet{depth}', weights=None)
+        theirs.fc = nn.Identity()
+        return theirs
+    return None
+
+
+def features(backbone: nn.Module, images: Tensor) -> Tensor:
+    backbone.eval()
+    with torch.no_grad():
+        return image_features(backbone(images))
+
+
+def prove(style: str, ours: nn.Module, tensors: dict[str, Tensor]) -> str:
+    """Load into the library's network; the same features or an error."""
+    theirs = target(style, ours)
+    if theirs is None:
+        return f'{style} is not installed here: names and shapes only'
+    wanted = theirs.state_dict()
+    find_backbone(tensors, wanted, prefix='')
+    theirs.load_state_dict(tensors)
+    images = torch.randn(2, 3, 96, 96)
+    gap = (features(ours, images) - features(theirs, images)).abs().max()
+    if not gap <= 1e-5:
+        sys.exit(
+            f'error: {type(theirs).__module__} computes other features from '
+            f'these weights (by {gap:.1e}); is the backbone of another style, '
+            'such as caffe?'
+        )
+    library = type(theirs).__module__.partition('.')[0]
+    return f'the same features in {library}, to {gap:.0e}'
+
+
+def main() -> None:
+    args = parse_args()
+    checkpoint = read_checkpoint(args.checkpoint, args.trust)
+    ours = build(checkpoint, args.config)
+    found = find_backbone(checkpoint, ours.state_dict(), args.prefix)
+    ours.load_state_dict(found.tensors, strict=False)
+    tensors = ours.state_dict()
+    if args.style == 'mmpretrain':
+        proof = 'names and shapes'
+    else:
+        proof = prove(args.style, ours, tensors)
+    written = write_backbone(tensors, args.out, args.style)
+    print(f'{args.out}: all {len(written)} tensors, {proof}')
+
+
+if __name__ == '__main__':
+    run(main)

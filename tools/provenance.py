@@ -1,0 +1,36 @@
+"""Where a number comes from: machine and commit."""
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parent
+
+
+def _shell(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        return ''
+    done = subprocess.run(command, capture_output=True, text=True, cwd=TOOLS)
+    return done.stdout.strip()
+
+
+def provenance() -> dict[str, str]:
+    """``machine`` and ``commit`` (``+changes`` if files differ from it)."""
+    cpuinfo = Path('/proc/cpuinfo')
+    names = [
+        line.partition(':')[2].strip()
+        for line in (
+            cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+        )
+        if line.startswith('model name')
+    ]
+    dirty = _shell('git', 'status', '--porcelain', '--untracked-files=no')
+    gpus = _shell('nvidia-smi', '--query-gpu=name', '--format=csv,noheader')
+    return dict(
+        machine=f'{names[0] if names else platform.processor()}, '
+        f'{os.cpu_count()} cores, {gpus.replace(chr(10), ", ") or "no GPU"}',
+        commit=_shell('git', 'rev-parse', '--short', 'HEAD')
+        + ('+changes' if dirty else ''),
+    )
