@@ -112,9 +112,7 @@ def load_from(cfg: Config, checkpoint: str, trust: bool = False) -> None:
 def latest_checkpoint(work_dir: str) -> str | None:
     """What ``--resume`` without a path resumes, if there is anything."""
     pointer = Path(work_dir, 'last_checkpoint')
-    if not pointer.is_file():
-        return None
-    named = pointer.read_text().strip()
+    named = pointer.read_text().strip() if pointer.is_file() else ''
     beside = Path(work_dir, Path(named).name)  # the work_dir was moved
     for path in (Path(named), beside):
         if path.is_file():
@@ -124,10 +122,12 @@ def latest_checkpoint(work_dir: str) -> str | None:
         for pattern in ('epoch_*.pth', 'iter_*.pth')
         for path in Path(work_dir).glob(pattern)
     ]
+    if not others and not named:
+        return None
     if not others:
         sys.exit(
-            f'error: {pointer} names {named or "nothing"}, which does not '
-            'exist, and there is no other checkpoint beside it'
+            f'error: {pointer} names {named}, which does not exist, and '
+            'there is no other checkpoint beside it'
         )
     newest = max(others, key=lambda path: path.stat().st_mtime)
     print(f'{pointer} names no file; resuming the newest, {newest}')

@@ -74,7 +74,7 @@ def run_one(
     name = '_'.join(
         [
             config.stem,
-            *(option.rpartition('.')[2] for option in options),
+            *(option.removeprefix('model.') for option in options),
             f't{temperature:g}_s{seed}',
         ]
     )
@@ -204,8 +204,14 @@ def main() -> None:
     print(f'{len(done)} runs done, {len(todo)} to do', flush=True)
     with ThreadPoolExecutor(args.jobs) as pool, book.open('a') as out:
         runs = [pool.submit(run_one, *run, args) for run in todo]
+        failed = []
         for run in as_completed(runs):
-            row = run.result()
+            try:
+                row = run.result()
+            except RuntimeError as error:
+                failed.append(error)
+                print(f'error: {error}', flush=True)
+                continue
             rows.append(row)
             print(json.dumps(row), file=out, flush=True)
             print(
@@ -221,6 +227,8 @@ def main() -> None:
     text = table(rows)
     args.out.joinpath('table.md').write_text(text + '\n')
     print(text)
+    if failed:
+        sys.exit(f'error: {len(failed)} runs failed; run again to repeat them')
 
 
 if __name__ == '__main__':

@@ -46,7 +46,9 @@ class AtomicCheckpointHook(CheckpointHook):
     points ``last_checkpoint`` to it: killed in between, with
     ``max_keep_ckpts=1`` there is none left. Here the new one is written
     beside (``*.partial``), renamed when complete, and the old one removed at
-    the very end. Room for one more checkpoint is needed.
+    the very end. Room for one more checkpoint is needed. The pointer itself
+    is upstream's; should it be lost, ``tools/train.py --resume`` finds the
+    newest checkpoint. ``FlexibleRunner`` writes files itself, in place.
 
     Args:
         **kwargs: As in upstream's. With ``backend_args`` or

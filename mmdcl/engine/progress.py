@@ -46,13 +46,24 @@ class ProgressHook(Hook):
 
     @master_only
     def after_train(self, runner) -> None:
-        ends = [*self._found[:1], *self._found[1:][-1:]]
+        records = _records(runner)
+        before = [
+            (f'{self._unit} {record["step"]}', record)
+            for record in records
+            if 'loss' not in record
+        ]
+        ends = [*(before or self._found)[:1], *self._found[-1:]]
+        last_time, last = ends[-1] if ends else ('', {})
+        first_time, first = ends[0] if ends else ('', {})
         lines = [
             f'{name}: '
-            + ' -> '.join(
-                f'{found[name]:.2f} ({when})' for when, found in ends
+            + (
+                f'{first[name]:.2f} ({first_time}) -> '
+                if name in first and first_time != last_time
+                else ''
             )
-            for name, value in (ends[-1][1] if ends else {}).items()
+            + f'{value:.2f} ({last_time})'
+            for name, value in last.items()
             if isinstance(value, (int, float))
         ]
         pointer = Path(runner.work_dir, 'last_checkpoint')
@@ -60,10 +71,21 @@ class ProgressHook(Hook):
             lines.append(f'checkpoint: {pointer.read_text()}')
         log = Path(runner.log_dir, f'{runner.timestamp}.log')
         lines.append(f'log:        {log}')
-        scalars = Path(runner.log_dir, 'vis_data', 'scalars.json')
-        if scalars.is_file():
+        if records:
             plot = Path(runner.work_dir, 'curves.png')
-            records = map(json.loads, scalars.read_text().splitlines())
-            draw_curves(list(records), plot, self._unit)
+            draw_curves(records, plot, self._unit)
             lines.append(f'plot:       {plot}')
         runner.logger.info('Done.\n  ' + '\n  '.join(lines))
+
+
+def _records(runner) -> list[dict]:
+    """What was logged, by what was resumed, too."""
+    place = Path('vis_data', 'scalars.json')
+    runs = [Path(runner.log_dir)]
+    if runner._resume:  # else other runs of this work_dir are none of ours
+        runs = sorted(x for x in Path(runner.work_dir).iterdir() if x.is_dir())
+    found = {}
+    for path in [run / place for run in runs if (run / place).is_file()]:
+        for record in map(json.loads, path.read_text().splitlines()):
+            found['loss' in record, record['step']] = record
+    return [found[key] for key in sorted(found)]

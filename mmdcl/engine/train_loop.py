@@ -10,12 +10,12 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..registry import LOOPS
 
 _STATE = 'train_loop'  # in the checkpoint's `meta`
-_TRAINING, _LOADING = 0, 1
+_TRAINING, _LOADING, _ORDERING = range(3)
 
 
 def _seed(*key: int) -> int:
@@ -37,7 +37,9 @@ class _Addressed(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, address: tuple[int, int, int]) -> Any:
+    def __getitem__(self, address: tuple[int, int, int] | int) -> Any:
+        if isinstance(address, int):  # not from the train loader
+            return self.dataset[address]
         _seed(_LOADING, *address)
         return self.dataset[address[-1]]
 
@@ -65,6 +67,7 @@ class _Batches:
 
     def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
         seed, epoch = self._loop.runner.seed, self._loop.epoch
+        _seed(_ORDERING, seed, epoch)  # for samplers without their own seed
         for batch in islice(self._batches, self._loop.position, None):
             yield [(seed, epoch, index) for index in batch]
 
@@ -82,7 +85,7 @@ class _StateHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         meta = checkpoint['meta']
-        meta[_STATE] = self.loop.state(meta['epoch'], meta['iter'])
+        meta[_STATE] = self.loop.state(meta)
         wrapper = runner.optim_wrapper
         wrappers = (
             wrapper.values()
@@ -98,8 +101,7 @@ class _StateHook(Hook):
             )
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        if runner._resume:
-            self.loop.restore(checkpoint['meta'])
+        self.loop.loaded = checkpoint.get('meta') or {}
 
 
 @LOOPS.register_module()
@@ -108,16 +110,19 @@ class ExactTrainLoop(EpochBasedTrainLoop):
 
     Nothing random is carried over, so nothing can be forgotten: what an image
     draws in the workers depends on seed, epoch and index alone, what an
-    iteration draws in the main process on seed, rank and iteration. Number of
-    workers and processes do not change the views. A checkpoint remembers the
-    position in the epoch and the order of the data.
+    iteration draws in the main process on seed and iteration. Number of
+    workers and processes do not change the views (unless ``randomness`` says
+    ``diff_rank_seed``). A checkpoint remembers the position in the epoch, the
+    order of the data, and whether the epoch is still to be validated.
 
     After a resume weights, optimizer, schedules and buffers are those of an
     uninterrupted run, bit for bit on a CPU with the same number of threads
     and processes. On a GPU kernels that add in varying order (cuDNN, atomics)
     differ in the last bits unless ``randomness`` says ``deterministic``.
     BatchNorm's running statistics are each process's own unless it is SyncBN;
-    a checkpoint holds those of the first.
+    a checkpoint holds those of the first. Not carried over: the patience of
+    ``EarlyStoppingHook``, and generators that a transform keeps for itself
+    instead of drawing from Python's, NumPy's or torch's.
 
     Args:
         runner: The runner.
@@ -134,20 +139,40 @@ class ExactTrainLoop(EpochBasedTrainLoop):
     ) -> None:
         super().__init__(runner, dataloader, max_epochs, **kwargs)
         loader = self.dataloader
-        if loader.batch_sampler is None:
+        if loader.batch_sampler is None or isinstance(
+            loader.dataset, IterableDataset
+        ):
             raise TypeError(
                 'ExactTrainLoop needs a dataset with indices and a batch '
-                f'size, got {type(loader.dataset).__name__} without a '
-                "batch sampler; use train_cfg=dict(type='EpochBasedTrainLoop'"
-                ', ...) for it'
+                f'size, got {type(loader.dataset).__name__}; use '
+                "train_cfg=dict(type='EpochBasedTrainLoop', ...) for it"
             )
         # DataLoader allows no change of these two, which concerns loaders
         # that already run; a new one would lose `batch_size` and `sampler`.
         vars(loader)['batch_sampler'] = _Batches(loader.batch_sampler, self)
         vars(loader)['dataset'] = _Addressed(loader.dataset)
         self.position = 0
+        self.loaded: dict = {}  # `meta` of the checkpoint, if there is one
         self._epoch_start = 0
         runner.register_hook(_StateHook(self))
+
+    def run(self) -> torch.nn.Module:
+        """Train, from where the checkpoint was written."""
+        self.runner.call_hook('before_train')
+        if self._iter and self._iter == self.loaded.get('iter'):
+            self._resume()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._validate()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _validate(self) -> None:
+        self._decide_current_val_interval()
+        last = self._epoch == self._max_epochs
+        due = last or self._epoch % self.val_interval == 0
+        if self.runner.val_loop and self._epoch >= self.val_begin and due:
+            self.runner.val_loop.run()
 
     def run_epoch(self) -> None:
         """Train the rest of the epoch."""
@@ -155,46 +180,46 @@ class ExactTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         for idx, data_batch in enumerate(self.dataloader, self.position):
-            runner = self.runner
-            seed = _seed(_TRAINING, runner.seed, runner.rank, self._iter)
-            torch.manual_seed(seed)
+            seed = _seed(_TRAINING, self.runner.seed, self._iter)
+            torch.manual_seed(seed)  # of accelerators, too
             self.run_iter(idx, data_batch)
+        self.position = 0
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
         self._epoch_start = self._iter
 
-    def state(self, epoch: int, iteration: int) -> dict:
-        """What a checkpoint of that epoch and iteration must remember."""
-        inside = epoch == self._epoch
+    def state(self, meta: dict) -> dict:
+        """What a checkpoint with that ``epoch`` and ``iter`` remembers."""
+        inside = meta['epoch'] == self._epoch
         return dict(
-            position=iteration - self._epoch_start if inside else 0,
+            position=meta['iter'] - self._epoch_start if inside else 0,
             batches=len(self.dataloader),
             sampler_seed=getattr(self.dataloader.sampler, 'seed', None),
+            validated=inside,  # else it is written before
         )
 
-    def restore(self, meta: dict) -> None:
-        """Go on from a checkpoint's ``meta``."""
+    def _resume(self) -> None:
         logger, batches = self.runner.logger, len(self.dataloader)
-        state = meta.get(_STATE)
+        state = self.loaded.get(_STATE)
         if state is None:
-            position = meta['iter'] - meta['epoch'] * batches
-            state = dict(position=position, batches=batches)
+            state = dict(position=0, batches=batches, validated=True)
             logger.warning(
                 'the checkpoint was not written by ExactTrainLoop: images '
-                'will draw other augmentations than without the interruption'
+                'will draw other augmentations than without the '
+                'interruption, and an epoch that it is inside of starts over'
             )
         position = state['position']
         if position == state['batches']:  # the epoch is complete
             position = batches
-        elif position and not (
-            batches == state['batches'] and 0 < position < batches
-        ):
+        elif position and batches != state['batches']:
             logger.warning(
                 f'the checkpoint is at batch {position} of '
                 f'{state["batches"]} in its epoch, but epochs have {batches} '
                 'batches now: this epoch starts over'
             )
             position = 0
-        self._epoch_start = meta['iter'] - position
+        self._epoch_start = self._iter - position
         if state.get('sampler_seed') is not None:
             self.dataloader.sampler.seed = state['sampler_seed']
+        if not state['validated']:
+            self._validate()

@@ -88,9 +88,9 @@ def _reduce(
     """
     views, images, _ = columns.shape
     logits = anchors @ columns.flatten(0, 1).T / temperature  # (N, VG)
-    row = torch.arange(len(anchors), device=anchors.device)
-    for view in range(views):
-        logits[row, own + view * images] = -torch.inf
+    view = torch.arange(views, device=own.device)
+    # Not by assignment: in some versions that waits for an accelerator.
+    logits = logits.scatter(1, own[:, None] + images * view, -torch.inf)
     with torch.no_grad():
         others = columns.sum((0, 1)) - columns[:, own].sum(0)  # (N, D)
         neg = (anchors * others).sum(-1) / (views * (images - 1))
@@ -162,8 +162,8 @@ def neighbor_contrast(
     """
     require_positive('temperature', temperature)
     with torch.autocast(prediction1.device.type, enabled=False):
-        n = _normalised(neighbor1, neighbor2).to(prediction1.device)
         p = _normalised(prediction1, prediction2)
+        n = _normalised(neighbor1, neighbor2).to(p.dtype)
         if n.shape != p.shape:
             raise ValueError(
                 'neighbours and predictions must both be (B, D), got '
@@ -177,7 +177,7 @@ def neighbor_contrast(
             )
         else:
             halves = [
-                _reduce(n[view], columns[[1 - view]], own, temperature)
+                _reduce(n[view], columns[1 - view][None], own, temperature)
                 for view in (0, 1)
             ]
             s, neg = (torch.cat(rows) for rows in zip(*halves, strict=True))

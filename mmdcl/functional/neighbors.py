@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +17,27 @@ def _float32_products() -> Iterator[None]:
 
     TF32 and bfloat16 products confuse neighbours of nearly equal cosine.
     """
-    chosen = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision('highest')
+    backends = (torch.backends.cuda, torch.backends.mkldnn)
+    places: list[Any] = [
+        getattr(backend, 'matmul', None) for backend in backends
+    ]
+    if not all(hasattr(place, 'fp32_precision') for place in places):
+        # torch before 2.9
+        chosen = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision('highest')
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(chosen)
+        return
+    before = [p.fp32_precision for p in places]
     try:
+        for place in places:
+            place.fp32_precision = 'ieee'
         yield
     finally:
-        torch.set_float32_matmul_precision(chosen)
+        for place, precision in zip(places, before, strict=True):
+            place.fp32_precision = precision
 
 
 def _top(x: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..functional import Contrast, neighbor_contrast
 from ..registry import MODELS
-from .support_set import Neighbors, SupportSet
+from .support_set import Neighbors
 from .two_views import TwoViewAlgorithm, runnable
 
 _NEGATIVES = ('other_view', 'both_views')
@@ -33,9 +33,9 @@ class NNCLR(TwoViewAlgorithm):
             same width.
         head: Config of a head of mmdcl: ``mmdcl.DCLHead``, ``mmdcl.DCLWHead``
             or ``mmdcl.InfoNCEHead``.
-        support_set: Arguments of :class:`mmdcl.SupportSet`. ``size`` should
-            be below the number of training images, else it remembers the
-            query's own image.
+        support_set: Arguments of :class:`mmdcl.SupportSet`. A ``size`` near
+            the number of training images, or above, remembers older views of
+            the query's own image.
         top_k: The neighbour is drawn from that many nearest ones.
         negatives: ``'other_view'``, predictions of the positive's view of all
             other images (the paper), or ``'both_views'`` of them (as DCL does
@@ -62,9 +62,8 @@ class NNCLR(TwoViewAlgorithm):
         if not isinstance(predictor, nn.Module):
             predictor = UPSTREAM_MODELS.build(predictor)
         self.predictor = runnable(predictor)
-        support_set = dict(support_set or {})
-        support_set.pop('type', None)
-        self.support_set = SupportSet(**support_set)
+        support_set = {'type': 'mmdcl.SupportSet', **(support_set or {})}
+        self.support_set = MODELS.build(support_set)
         if not 1 <= top_k <= self.support_set.size:
             raise ValueError(
                 f'`top_k` must be in [1, {self.support_set.size}], the size '
@@ -84,11 +83,12 @@ class NNCLR(TwoViewAlgorithm):
 
         Beside the rows, over this process's neighbours: the means of
         ``neighbor_cosine`` (with the query) and ``neighbor_age`` (steps since
-        it was enqueued); ``self_match``, the share that equals a projection
-        of this very step (must be 0); ``support_fill``, the filled share of
-        the set; and, where ``data_samples`` know image or label,
-        ``same_image``, the share that is an earlier view of the query's
-        image, and ``neighbor_accuracy``, the percentage with its label.
+        it was enqueued); ``self_match``, the share that equals one of the
+        two projections of the same image in this very step (must be 0);
+        ``support_fill``, the filled share of the set; and, where
+        ``data_samples`` know image or label, ``same_image``, the share that
+        is an earlier view of the query's image, and ``neighbor_accuracy``,
+        the percentage with its label.
         """
         projections = torch.cat([view1, view2])
         predictions = self.predictor((projections,))[0]

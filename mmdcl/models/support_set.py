@@ -24,7 +24,7 @@ class Neighbors(NamedTuple):
     Attributes:
         projection: ``(Q, D)``, normalised, without gradient.
         cosine: ``(Q,)`` cosine with the query, in [-1, 1].
-        age: ``(Q,)`` steps since it was enqueued, >= 1.
+        age: ``(Q,)`` steps since it was enqueued, >= 1 (0 in an empty set).
         image: ``(Q,)`` number of its image in the dataset, -1 if unknown.
         label: ``(Q,)`` class of its image, -1 if unknown.
     """
@@ -44,6 +44,9 @@ class SupportSet(BaseModule):
     processes in rank order, so that the set is that of one process with the
     whole batch, also when processes hold different numbers of images. Nothing
     here waits for an accelerator: pointer and fill count are tensors.
+
+    Upstream's ``EMAHook`` copies the set into its averaged model; with
+    ``update_buffers=True`` it would average the rows, which makes no sense.
 
     Args:
         size: ``M`` >= 1. The paper has 98,304 for ImageNet-1K.
@@ -73,9 +76,10 @@ class SupportSet(BaseModule):
         self.register_buffer('step', torch.zeros((), **numbers))
 
     def _apply(self, fn, recurse: bool = True):
+        rows = self.rows
         super()._apply(fn, recurse)
         if self.rows.dtype in (torch.float16, torch.bfloat16):
-            self.rows = self.rows.float()  # model.half() must not halve it
+            self.rows = rows.to(self.rows.device)  # model.half() keeps them
         return self
 
     def _tiles(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -119,7 +123,7 @@ class SupportSet(BaseModule):
         if k > 1:
             choices = self.filled.clamp(1, k)
             drawn = torch.rand(len(row), 1, device=row.device) * choices
-            drawn = drawn.long().clamp(max=k - 1)
+            drawn = drawn.long()
             cosine, row = cosine.gather(1, drawn), row.gather(1, drawn)
         row = row[:, 0]
         return Neighbors(

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -92,3 +94,14 @@ def test_progress_shows_the_way_and_draws_the_curves(tmp_path, capsys):
     assert f'checkpoint: {tmp_path}/epoch_1.pth' in said
     assert f'plot:       {tmp_path}/curves.png' in said
     assert tmp_path.joinpath('curves.png').stat().st_size > 10_000
+
+
+def test_progress_begins_where_the_resumed_run_began(tmp_path, capsys):
+    setting = dict(custom_hooks=HOOKS[2:], log_level='INFO')
+    runner(tmp_path, **setting).train()
+    twice = dict(by_epoch=True, max_epochs=2)
+    run = runner(tmp_path, train_cfg=twice, resume=True, **setting)
+    capsys.readouterr()
+    run.train()
+    said = ''.join(capsys.readouterr())
+    assert re.search(r'accuracy/top1: [\d.]+ \(epoch 0\) -> .*epoch 2', said)

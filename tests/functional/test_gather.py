@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 import torch
 import torch.distributed as dist
@@ -43,13 +45,16 @@ def test_rows_of_all_ranks_and_the_sum_of_their_gradients(ranks):
 def gather_as_on_gpus(rank, x, sizes):
     """NCCL has no group for tensors of the host."""
     dist.get_backend_config = lambda: 'cuda:nccl'
-    return [gather(x[share(rank, sizes)]) for _ in range(2)]
+    found = [gather(x[share(rank, sizes)]) for _ in range(2)]
+    groups = list(sys.modules[gather.__module__]._HOST_GROUPS.values())
+    return found, len(groups), groups[0] is dist.group.WORLD
 
 
 def test_sizes_travel_between_hosts_where_the_backend_cannot():
     x = torch.randn(4, 2)
-    for found in on_ranks(2, gather_as_on_gpus, x, SIZES[:2]):
+    for found, groups, world in on_ranks(2, gather_as_on_gpus, x, SIZES[:2]):
         assert all(torch.equal(gathered, x) for gathered in found)
+        assert (groups, world) == (1, False)
 
 
 def test_identity_on_one_process():

@@ -98,8 +98,18 @@ def test_the_search_needs_little_memory():
     assert 10 * 2**20 < peak < 200 * 2**20
 
 
-def test_products_are_float32_whatever_the_user_chose():
+def test_products_are_float32_whatever_the_user_chose(monkeypatch):
     """Cosines that bfloat16 cannot tell apart."""
+    seen = []
+    addmm = torch.addmm
+    matmul = torch.backends.cuda.matmul
+
+    def spy(*args):
+        legacy = torch.get_float32_matmul_precision()
+        seen.append(getattr(matmul, 'fp32_precision', legacy))
+        return addmm(*args)
+
+    monkeypatch.setattr(torch, 'addmm', spy)
     torch.set_float32_matmul_precision('medium')
     try:
         support = SupportSet(size=64, dim=128)
@@ -109,10 +119,13 @@ def test_products_are_float32_whatever_the_user_chose():
         with torch.autocast('cpu', dtype=torch.bfloat16):
             found = support.neighbors(rows)
         assert found.image.tolist() == list(range(64))
+        assert set(seen) <= {'highest', 'ieee'}
+        assert seen
         assert torch.get_float32_matmul_precision() == 'medium'
     finally:
         torch.set_float32_matmul_precision('highest')
-    assert support.half().rows.dtype == torch.float32
+    before = support.rows.clone()
+    assert torch.equal(support.half().rows, before)
 
 
 def fill(rank, batches, sizes):

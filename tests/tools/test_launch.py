@@ -48,17 +48,18 @@ def test_a_checkpoint_that_does_not_exist():
 @pytest.mark.parametrize(
     ('pointer', 'files', 'found'),
     [
-        (None, ['epoch_1.pth'], None),  # upstream starts from the beginning
+        (None, [], None),
+        (None, ['epoch_1.pth'], 'epoch_1.pth'),
+        ('', ['best_3.pth'], None),
         ('{}/epoch_1.pth', ['epoch_1.pth', 'epoch_2.pth'], 'epoch_1.pth'),
         ('/moved/epoch_1.pth', ['epoch_1.pth', 'epoch_2.pth'], 'epoch_1.pth'),
         ('', ['epoch_1.pth', 'epoch_2.pth', 'best_3.pth'], 'epoch_2.pth'),
     ],
 )
 def test_what_is_resumed(pointer, files, found, tmp_path):
-    for age, name in enumerate(reversed(files)):
+    for age, name in enumerate(files):
         tmp_path.joinpath(name).touch()
         os.utime(tmp_path / name, (age, age))
-    os.utime(tmp_path / 'epoch_1.pth', (0, 0))
     if pointer is not None:
         text = pointer.format(tmp_path)
         tmp_path.joinpath('last_checkpoint').write_text(text)
