@@ -14,5 +14,6 @@ model = dict(
         with_last_bias=True,
         with_avg_pool=False,
     ),
+    # See results/README.md, cifar10_slim_support_set.
     support_set=dict(size=4096, dim=64),
 )

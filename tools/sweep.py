@@ -154,13 +154,13 @@ def table(rows: list[dict]) -> str:
     head = ['config', 'temperature', 'seeds', 'validation', *tests]
     lines = [head, ['---'] * len(head)]
     starts = {
-        row['seed']: row['val_start']
+        (row['seed'], row['val_start'])
         for row in rows
         if row['val_start'] is not None
     }
     if starts:
-        seeds = ', '.join(map(str, sorted(starts)))
-        start = spread(list(starts.values()))
+        seeds = ', '.join(map(str, sorted({seed for seed, _ in starts})))
+        start = spread([value for _, value in starts])
         lines.append(['before training', '', seeds, start, *[''] * len(tests)])
     for config, temperatures in groups.items():
         best = max(
