@@ -8,7 +8,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS, MODELS
 
-CONFIGS = sorted(Path(__file__).parent.parent.joinpath('configs').glob('*.py'))
+FOLDER = Path(__file__).parent.parent / 'configs'
+CONFIGS = sorted(FOLDER.glob('*.py'))
+BENCHMARKS = sorted(FOLDER.glob('benchmarks/*.py'))
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
@@ -67,3 +69,23 @@ def test_losses_share_everything_but_the_head(path):
     assert cfg.model.pop('head').temperature == base.model.head.temperature
     base.model.pop('head')
     assert cfg.to_dict() == base.to_dict()
+
+
+@pytest.mark.parametrize('path', BENCHMARKS, ids=lambda path: path.stem)
+def test_benchmarks_build_and_load_no_weights_by_themselves(path):
+    """PretrainedBackboneHook does, or refuses."""
+    init_default_scope('mmpretrain')
+    cfg = Config.fromfile(path)
+    protocol, _, dataset = path.stem.partition('_')
+    model = MODELS.build(cfg.model)
+    assert (cfg.model.backbone.get('init_cfg') or {}) == {}
+    trained = [p for p in model.backbone.parameters() if p.requires_grad]
+    assert bool(trained) == (protocol != 'linear')
+    few = cfg.train_dataloader.dataset.type == 'mmdcl.FewLabels'
+    assert few == (protocol == 'few-labels')
+    assert (
+        cfg.model.head.num_classes == dict(cifar10=10, imagenet=1000)[dataset]
+    )
+    for name in ('train_dataloader', 'test_dataloader'):
+        inner = cfg[name].dataset.get('dataset', cfg[name].dataset)
+        DATASETS.build({**inner, 'lazy_init': True})

@@ -1,0 +1,137 @@
+"""Each protocol on a checkpoint, and what stops it."""
+
+import json
+
+import evaluate
+import export_backbone
+import pytest
+import torch
+from mmengine.config import Config
+
+from tests.runs import PLAIN, VIEWS, loader, runner
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('pretrained')
+    once = dict(loader('train', VIEWS), num_batch_per_epoch=1)
+    runner(work_dir, train_dataloader=once).train()
+    return work_dir / 'epoch_1.pth'
+
+
+def benchmark(tmp_path, protocol, **changes):
+    """A config of digits; the network in it is another one."""
+    train = loader('train', PLAIN)
+    if protocol == 'few-labels':
+        few = dict(type='mmdcl.FewLabels', dataset=train['dataset'])
+        train['dataset'] = few
+    model = dict(
+        type='ImageClassifier',
+        backbone=dict(type='ResNet', depth=50, frozen_stages=-1),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(
+            type='LinearClsHead',
+            num_classes=10,
+            in_channels=2048,
+            loss=dict(type='CrossEntropyLoss'),
+        ),
+    )
+    if protocol == 'linear':
+        model['backbone']['frozen_stages'] = 4
+    knn = dict(type='mmdcl.KNNTestLoop', k=5)
+    cfg = dict(
+        default_scope='mmpretrain',
+        model=model,
+        train_dataloader=train,
+        test_dataloader=loader('test', PLAIN),
+        test_evaluator=dict(type='Accuracy'),
+        test_cfg=knn if protocol == 'knn' else dict(),
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.0)),
+        log_level='WARNING',
+    )
+    path = tmp_path / f'{protocol}.py'
+    Config(dict(cfg, **changes)).dump(path)
+    return path
+
+
+def run(monkeypatch, checkpoint, protocol, config, *more):
+    flags = ['--protocol', protocol, '--config', config, *more]
+    monkeypatch.setattr('sys.argv', ['', *map(str, [checkpoint, *flags])])
+    evaluate.main()
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize('protocol', evaluate.PROTOCOLS)
+def test_every_protocol_writes_a_line_and_a_row(
+    protocol, checkpoint, tmp_path, monkeypatch
+):
+    config = benchmark(tmp_path, protocol)
+    fraction = ['--fraction', '0.2'] if protocol == 'few-labels' else []
+    for seed in '01':
+        more = [*fraction, '--seed', seed, '--out', 'out/found']
+        run(monkeypatch, checkpoint, protocol, config, *more)
+    lines = tmp_path.joinpath('out/found.jsonl').read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row['seed'] for row in rows] == [0, 1]
+    assert {row['protocol'] for row in rows} == {protocol}
+    assert rows[0]['metrics']['accuracy/top1'] > 20  # chance is 10
+    assert rows[0]['machine']
+    table = tmp_path.joinpath('out/found.md').read_text()
+    assert table.count(f'| {protocol} |') == 2
+
+    saved = list(tmp_path.rglob('epoch_2.pth'))
+    assert bool(saved) == (protocol != 'knn')
+    if saved:
+        found = torch.load(saved[0], weights_only=False)['state_dict']
+        theirs = torch.load(checkpoint, weights_only=False)['state_dict']
+        same = [
+            torch.equal(tensor, theirs[name])
+            for name, tensor in found.items()
+            if name.startswith('backbone.')
+        ]
+        assert all(same) == (protocol == 'linear')
+
+
+def test_what_stops_it(checkpoint, tmp_path, monkeypatch, capsys):
+    config = benchmark(tmp_path, 'linear')
+    few = ['--cfg-options', 'model.head.num_classes=9']
+    with pytest.raises(
+        SystemExit, match=r'label 9.*model\.head\.num_classes='
+    ):
+        run(monkeypatch, checkpoint, 'linear', config, *few)
+    many = ['--cfg-options', 'model.head.num_classes=11']
+    with pytest.raises(SystemExit, match=r'10 classes, but the .* has 11'):
+        run(monkeypatch, checkpoint, 'linear', config, *many)
+    with pytest.raises(SystemExit, match=r'--k is for --protocol knn'):
+        run(monkeypatch, checkpoint, 'linear', config, '--k', '5')
+    empty = ['--cfg-options', 'train_dataloader.dataset.indices=0']
+    with pytest.raises((SystemExit, ValueError), match=r'is empty|no images'):
+        run(monkeypatch, checkpoint, 'linear', config, *empty)
+
+    cut = tmp_path / 'cut.pth'
+    cut.write_bytes(checkpoint.read_bytes()[:3000])
+    with pytest.raises(ValueError, match='cut short'):
+        run(monkeypatch, cut, 'linear', config)
+    bare = torch.load(checkpoint, weights_only=False)['state_dict']
+    torch.save(bare, tmp_path / 'bare.pth')  # the network of the benchmark
+    with pytest.raises(ValueError, match=r'of the backbone come from the'):
+        run(monkeypatch, tmp_path / 'bare.pth', 'linear', config)
+
+
+def test_other_networks_are_not_exported_as_torchvisions(
+    checkpoint, tmp_path, monkeypatch, capsys
+):
+    def export(*flags):
+        monkeypatch.setattr('sys.argv', ['', str(checkpoint), *flags])
+        export_backbone.main()
+
+    export('own.pth', '--style', 'mmpretrain')
+    assert 'own.pth: all 122 tensors' in capsys.readouterr().out
+    with pytest.raises(ValueError, match='of another shape'):
+        export('theirs.pth', '--style', 'torchvision')
+    assert not tmp_path.joinpath('theirs.pth').exists()
