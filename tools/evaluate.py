@@ -112,10 +112,13 @@ def check_labels(cfg: Config) -> None:
     """Stop at a split without images or labels, or of other classes."""
     wanted = cfg.model.head.get('num_classes')
     for name in ('train_dataloader', 'test_dataloader'):
-        dataset = DATASETS.build(cfg[name].dataset)
-        where = f'{name}.dataset ({type(dataset).__name__})'
-        if not len(dataset):
-            sys.exit(f'error: {where} is empty')
+        where = f'{name}.dataset ({cfg[name].dataset.type})'
+        try:
+            dataset = DATASETS.build(cfg[name].dataset)
+        except ValueError as error:
+            if 'at least one array' in str(error):  # mmengine packs nothing
+                sys.exit(f'error: {where} is empty')
+            raise
         labels = [
             dataset.get_data_info(i).get('gt_label')
             for i in range(len(dataset))

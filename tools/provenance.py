@@ -17,7 +17,7 @@ def _shell(*command: str) -> str:
 
 
 def provenance() -> dict[str, str]:
-    """``machine`` and ``commit`` (``+changes`` if files differ from it)."""
+    """``machine`` and ``commit`` (``+changes`` if the code differs from it)."""
     cpuinfo = Path('/proc/cpuinfo')
     names = [
         line.partition(':')[2].strip()
@@ -26,7 +26,15 @@ def provenance() -> dict[str, str]:
         )
         if line.startswith('model name')
     ]
-    dirty = _shell('git', 'status', '--porcelain', '--untracked-files=no')
+    dirty = _shell(
+        'git',
+        'status',
+        '--porcelain',
+        '--untracked-files=no',
+        '--',
+        ':/',
+        ':(top,exclude)results',  # which grow while they are made
+    )
     gpus = _shell('nvidia-smi', '--query-gpu=name', '--format=csv,noheader')
     return dict(
         machine=f'{names[0] if names else platform.processor()}, '

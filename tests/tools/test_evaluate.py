@@ -14,8 +14,7 @@ from tests.runs import PLAIN, VIEWS, loader, runner
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('pretrained')
-    once = dict(loader('train', VIEWS), num_batch_per_epoch=1)
-    runner(work_dir, train_dataloader=once).train()
+    runner(work_dir, train_dataloader=loader('train', VIEWS)).train()
     return work_dir / 'epoch_1.pth'
 
 
@@ -47,7 +46,7 @@ def benchmark(tmp_path, protocol, **changes):
         test_evaluator=dict(type='Accuracy'),
         test_cfg=knn if protocol == 'knn' else dict(),
         train_cfg=dict(by_epoch=True, max_epochs=2),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.0)),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
         log_level='WARNING',
     )
     path = tmp_path / f'{protocol}.py'
@@ -110,7 +109,9 @@ def test_what_stops_it(checkpoint, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit, match=r'--k is for --protocol knn'):
         run(monkeypatch, checkpoint, 'linear', config, '--k', '5')
     empty = ['--cfg-options', 'train_dataloader.dataset.indices=0']
-    with pytest.raises((SystemExit, ValueError), match=r'is empty|no images'):
+    with pytest.raises(
+        SystemExit, match=r'\.dataset \(mmdcl\.Digits\) is empty'
+    ):
         run(monkeypatch, checkpoint, 'linear', config, *empty)
 
     cut = tmp_path / 'cut.pth'
@@ -131,7 +132,7 @@ def test_other_networks_are_not_exported_as_torchvisions(
         export_backbone.main()
 
     export('own.pth', '--style', 'mmpretrain')
-    assert 'own.pth: all 122 tensors' in capsys.readouterr().out
+    assert 'own.pth: all 126 tensors' in capsys.readouterr().out
     with pytest.raises(ValueError, match='of another shape'):
         export('theirs.pth', '--style', 'torchvision')
     assert not tmp_path.joinpath('theirs.pth').exists()
