@@ -17,7 +17,7 @@ def _shell(*command: str) -> str:
 
 
 def provenance() -> dict[str, str]:
-    """``machine`` and ``commit`` (``+changes`` if the code differs from it)."""
+    """``machine`` and ``commit`` (``+changes`` if the code differs)."""
     cpuinfo = Path('/proc/cpuinfo')
     names = [
         line.partition(':')[2].strip()
