@@ -1,4 +1,5 @@
-# Linear classifier on frozen features, CIFAR-10: SGD, a few minutes.
+# Linear classifier on frozen features, CIFAR-10: SGD, a few minutes. Learning
+# rate: results/README.md, cifar10_slim_linear.
 _base_ = [
     'mmpretrain::_base_/models/resnet18_cifar.py',
     'mmpretrain::_base_/default_runtime.py',
@@ -7,7 +8,7 @@ _base_ = [
 
 model = dict(backbone=dict(frozen_stages=4))
 optim_wrapper = dict(
-    optimizer=dict(type='SGD', lr=1.0, momentum=0.9, weight_decay=0.0)
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.0)
 )
 param_scheduler = dict(
     type='CosineAnnealingLR',
