@@ -43,13 +43,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='.pth or .safetensors')
     parser.add_argument('--protocol', choices=PROTOCOLS, required=True)
     parser.add_argument(
-        '--dataset', choices=['cifar10', 'imagenet'], default='cifar10'
+        '--dataset',
+        choices=['cifar10', 'imagenet'],
+        default='cifar10',
+        help='default: cifar10',
     )
     parser.add_argument(
         '--config',
-        help='another config than configs/benchmarks/PROTOCOL_DATASET.py',
+        help='another config than configs/benchmarks/PROTOCOL_DATASET.py; '
+        'its backbone gives way to the one of the checkpoint',
     )
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='default: 0')
     parser.add_argument(
         '--fraction', type=float, help='few-labels: share of the labels'
     )
@@ -59,8 +63,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out',
         type=Path,
-        default=Path('results/evaluate'),
-        help='adds to OUT.jsonl and OUT.md',
+        default=Path('work_dirs/evaluate'),
+        help='adds to OUT.jsonl and OUT.md; default: work_dirs/evaluate',
     )
     add_common_flags(parser)
     args = parser.parse_args()
@@ -80,10 +84,22 @@ def adopt_backbone(cfg: Config, checkpoint: dict, args) -> None:
     theirs = (pretraining.get('model') or {}).get('backbone')
     ours = cfg.model.backbone
     if theirs:
+        named = [
+            f'{x.get("type")} {x.get("depth", "")}' for x in (theirs, ours)
+        ]
+        if named[0] != named[1]:
+            print(f'network of the checkpoint: {named[0]}, not {named[1]}')
         kept = {key: ours[key] for key in KEPT if key in ours}
         theirs.pop('init_cfg', None)
         theirs.pop('frozen_stages', None)
         cfg.model.backbone = {**theirs, **kept}
+        cfg.merge_from_dict(
+            {
+                key: value
+                for key, value in (args.cfg_options or {}).items()
+                if key.startswith('model.backbone.')
+            }
+        )
     ours = cfg.model.backbone
     ours.pop('init_cfg', None)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
@@ -128,6 +144,11 @@ def check_labels(cfg: Config) -> None:
                 f'error: {where} has images without labels; this protocol '
                 'needs them (`with_label=True`, or an `ann_file` with labels)'
             )
+        if wanted and len(set(labels)) < wanted:
+            print(
+                f'beware: {where} has images of {len(set(labels))} of '
+                f'{wanted} classes only (`indices` takes the first images)'
+            )
         if wanted and max(labels) >= wanted:
             sys.exit(
                 f'error: {where} has label {max(labels)}, but the classifier '
@@ -161,9 +182,11 @@ def record(args: argparse.Namespace, metrics: dict) -> dict:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with args.out.with_suffix('.jsonl').open('a') as lines:
         print(json.dumps(row), file=lines)
-    head = ['checkpoint', 'protocol', 'dataset', 'fraction', 'seed', 'result']
+    head = ['checkpoint', 'protocol', 'dataset', 'fraction', 'seed']
+    head += ['options', 'result']
     found = ', '.join(f'{k} {v:.2f}' for k, v in row['metrics'].items())
-    cells = [str(row.get(key, '')) for key in head[:-1]] + [found]
+    options = ', '.join(f'{k}={v}' for k, v in row['options'].items())
+    cells = [str(row.get(key, '')) for key in head[:-2]] + [options, found]
     table = args.out.with_suffix('.md')
     text = (
         table.read_text()

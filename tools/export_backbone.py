@@ -84,8 +84,13 @@ def prove(style: str, ours: nn.Module, tensors: dict[str, Tensor]) -> str:
     theirs = target(style, ours)
     if theirs is None:
         return f'{style} is not installed here: names and shapes only'
-    wanted = theirs.state_dict()
-    find_backbone(tensors, wanted, prefix='')
+    try:
+        find_backbone(tensors, theirs.state_dict(), prefix='')
+    except ValueError as error:
+        sys.exit(
+            f'error: {style} has no such network; a ResNet of its own widths '
+            'and stem is needed. Use --style mmpretrain.\n' + str(error)
+        )
     theirs.load_state_dict(tensors)
     images = torch.randn(2, 3, 96, 96)
     gap = (features(ours, images) - features(theirs, images)).abs().max()

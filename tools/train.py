@@ -46,6 +46,10 @@ def main() -> None:
     cfg = load_config(args)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        options = args.cfg_options or {}
+        args.cfg_options = {
+            key: x for key, x in options.items() if not key.startswith('val_')
+        }
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -44,7 +44,8 @@ class NNCLR(TwoViewAlgorithm):
 
     Raises:
         TypeError: The head is not one of ours.
-        ValueError: ``top_k`` or ``negatives`` is not one of the above.
+        ValueError: ``top_k`` or ``negatives`` is not one of the above, or the
+            support set is not as wide as the projections.
     """
 
     def __init__(
@@ -64,6 +65,12 @@ class NNCLR(TwoViewAlgorithm):
         self.predictor = runnable(predictor)
         support_set = {'type': 'mmdcl.SupportSet', **(support_set or {})}
         self.support_set = MODELS.build(support_set)
+        width = neck.get('out_channels') if isinstance(neck, dict) else None
+        if width not in (None, self.support_set.dim):
+            raise ValueError(
+                f'`support_set.dim` is {self.support_set.dim}, but the neck '
+                f'projects to `out_channels` {width}: they must be equal'
+            )
         if not 1 <= top_k <= self.support_set.size:
             raise ValueError(
                 f'`top_k` must be in [1, {self.support_set.size}], the size '

@@ -5,6 +5,7 @@ from abc import abstractmethod
 import torch
 from mmengine.model import revert_sync_batchnorm
 from mmpretrain.models.selfsup.base import BaseSelfSupervisor
+from mmpretrain.registry import MODELS as UPSTREAM_MODELS
 from torch import Tensor, nn
 
 from ..functional import Contrast, npc_multiplier
@@ -38,13 +39,15 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
     def __init__(
         self, backbone: dict, neck: dict, head: dict, **kwargs
     ) -> None:
-        super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
-        if not isinstance(self.head, ContrastiveRowHead):
+        given = isinstance(head, dict)
+        kind = UPSTREAM_MODELS.get(head['type']) if given else type(head)
+        if kind and not issubclass(kind, ContrastiveRowHead):
             raise TypeError(
                 f'mmdcl.{type(self).__name__} needs a head of mmdcl, got '
-                f'{type(self.head).__name__}; its equal here is '
+                f'{kind.__name__}; its equal here is '
                 'mmdcl.InfoNCEHead, without the key `loss`'
             )
+        super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
         runnable(self)
 
     @abstractmethod

@@ -11,6 +11,7 @@ from mmdcl.models import NNCLR
 from tests.models.test_simclr import HEADS, MODELS, Flat
 from tests.ranks import on_ranks
 from tests.reference import neighbor_contrastive
+from tests.runs import NNCLR as RUN
 
 PAPER = ('info_nce', 'dcl', 'dclw')
 
@@ -162,6 +163,12 @@ def test_only_the_loss_is_summed_and_all_parameters_get_gradients():
 def test_errors_say_what_to_do():
     with pytest.raises(ValueError, match=r"other_view.*got 'all'"):
         build('dcl', negatives='all')
+    with pytest.raises(
+        ValueError, match=r'`support_set.dim` is 32.*_channels'
+    ):
+        MODELS.build(dict(RUN, support_set=dict(dim=32)))
+    with pytest.raises(TypeError, match=r'got ContrastiveHead.*InfoNCEHead'):
+        MODELS.build(dict(RUN, head=dict(type='ContrastiveHead')))
     with pytest.raises(ValueError, match=r'`top_k` .*\[1, 16\].*got 17'):
         build('dcl', top_k=17)
     model = build('dcl')

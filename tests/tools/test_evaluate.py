@@ -109,6 +109,9 @@ def test_what_stops_it(checkpoint, tmp_path, monkeypatch, capsys):
         run(monkeypatch, checkpoint, 'linear', config, *many)
     with pytest.raises(SystemExit, match=r'--k is for --protocol knn'):
         run(monkeypatch, checkpoint, 'linear', config, '--k', '5')
+    deep = ['--cfg-options', 'model.backbone.depth=34']
+    with pytest.raises(ValueError, match='80 missing'):
+        run(monkeypatch, checkpoint, 'linear', config, *deep)
     empty = ['--cfg-options', 'train_dataloader.dataset.indices=0']
     with pytest.raises(
         SystemExit, match=r'\.dataset \(mmdcl\.Digits\) is empty'
@@ -134,6 +137,6 @@ def test_other_networks_are_not_exported_as_torchvisions(
 
     export('own.pth', '--style', 'mmpretrain')
     assert 'own.pth: all 126 tensors' in capsys.readouterr().out
-    with pytest.raises(ValueError, match='of another shape'):
+    with pytest.raises(SystemExit, match='torchvision has no such network'):
         export('theirs.pth', '--style', 'torchvision')
     assert not tmp_path.joinpath('theirs.pth').exists()
