@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .reading import safetensors_for
+
 STYLES = ('mmpretrain', 'torchvision', 'timm', 'detectron2')
 _RESNET = re.compile(
     r'(conv1|bn1|layer[1-4]\.\d+\.(conv\d|bn\d|downsample\.[01]))\.\w+'
@@ -80,9 +82,7 @@ def write_backbone(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == '.safetensors':
-        from safetensors.torch import save_file
-
-        save_file(renamed, path)
+        safetensors_for(path).torch.save_file(renamed, path)
     elif path.suffix == '.pkl':
         arrays = {name: tensor.numpy() for name, tensor in renamed.items()}
         content = dict(model=arrays, __author__='mmdcl')

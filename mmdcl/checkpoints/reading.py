@@ -108,15 +108,20 @@ def _as_dict(path: Path, found: Any) -> dict[str, Any]:
     )
 
 
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+def safetensors_for(path: Path) -> Any:
+    """The library, or an error that says which file needs it."""
     try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        import safetensors.torch
     except ImportError as error:
         raise ImportError(
             f'{path} needs safetensors: pip install safetensors'
         ) from error
+    return safetensors
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    safetensors = safetensors_for(path)
     try:
-        return load_file(path)
-    except SafetensorError as error:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
         raise ValueError(_broken(path)) from error
