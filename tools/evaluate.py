@@ -53,13 +53,23 @@ def parse_args() -> argparse.Namespace:
         help='another config than configs/benchmarks/PROTOCOL_DATASET.py; '
         'its backbone gives way to the one of the checkpoint',
     )
-    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='of training, and of the few labels drawn; default: 0',
+    )
     parser.add_argument(
         '--fraction', type=float, help='few-labels: share of the labels'
     )
     parser.add_argument('--k', type=int, nargs='+', help='knn: neighbours')
     parser.add_argument('--temperature', type=float, help='knn: of the vote')
     parser.add_argument('--prefix', help='which backbone of the checkpoint')
+    parser.add_argument(
+        '--random-init',
+        action='store_true',
+        help='the control: the same network with random weights',
+    )
     parser.add_argument(
         '--out',
         type=Path,
@@ -170,6 +180,7 @@ def record(args: argparse.Namespace, metrics: dict) -> dict:
         protocol=args.protocol,
         dataset=args.dataset,
         checkpoint=args.checkpoint,
+        weights='random' if args.random_init else 'pretrained',
         config=str(Path(args.config).name),
         options=args.cfg_options or {},
         fraction=args.fraction,
@@ -182,8 +193,8 @@ def record(args: argparse.Namespace, metrics: dict) -> dict:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with args.out.with_suffix('.jsonl').open('a') as lines:
         print(json.dumps(row), file=lines)
-    head = ['checkpoint', 'protocol', 'dataset', 'fraction', 'seed']
-    head += ['options', 'result']
+    head = ['checkpoint', 'weights', 'protocol', 'dataset', 'fraction']
+    head += ['seed', 'options', 'result']
     found = ', '.join(f'{k} {v:.2f}' for k, v in row['metrics'].items())
     options = ', '.join(f'{k}={v}' for k, v in row['options'].items())
     cells = [str(row.get(key, '')) for key in head[:-2]] + [options, found]
@@ -206,6 +217,8 @@ def main() -> None:
         if args.protocol != 'few-labels':
             sys.exit('error: --fraction is for --protocol few-labels')
         cfg.train_dataloader.dataset.fraction = args.fraction
+    if cfg.train_dataloader.dataset.type == 'mmdcl.FewLabels':
+        cfg.train_dataloader.dataset.seed = args.seed
     for key, value in (('k', args.k), ('temperature', args.temperature)):
         if value is not None:
             if args.protocol != 'knn':
@@ -215,15 +228,14 @@ def main() -> None:
     finish_config(cfg, args)
     adopt_backbone(cfg, checkpoint, args)
     check_labels(cfg)
-    cfg.custom_hooks = [
-        *(cfg.get('custom_hooks') or []),
-        dict(
+    if not args.random_init:
+        hook = dict(
             type='mmdcl.PretrainedBackboneHook',
             checkpoint=args.checkpoint,
             prefix=args.prefix,
             trust=args.trust,
-        ),
-    ]
+        )
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
     if args.protocol == 'knn':
         cfg.train_cfg = cfg.optim_wrapper = cfg.param_scheduler = None
         bank, cfg.train_dataloader = cfg.train_dataloader, None

@@ -2,11 +2,12 @@
 _base_ = './finetune_cifar10.py'
 
 train_dataloader = dict(
+    batch_size=64,
     dataset=dict(
         _delete_=True,
         type='mmdcl.FewLabels',
         fraction=0.1,
         seed=0,
         dataset=_base_.train_dataloader.dataset,
-    )
+    ),
 )

@@ -12,11 +12,11 @@ optim_wrapper = dict(
 )
 param_scheduler = dict(
     type='CosineAnnealingLR',
-    T_max=20,
+    T_max=10,
     by_epoch=True,
     begin=0,
-    end=20,
+    end=10,
     convert_to_iter_based=True,
 )
-train_cfg = dict(by_epoch=True, max_epochs=20)
-default_hooks = dict(checkpoint=dict(interval=20))
+train_cfg = dict(by_epoch=True, max_epochs=10)
+default_hooks = dict(checkpoint=dict(interval=10))
