@@ -33,13 +33,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint constraints.txt uv
 	$(BIN)/uv pip install --python $(BIN)/python \
-	    --constraint constraints.txt --editable '.[onedl,dev]'
+	    --constraint constraints.txt --editable '.[onedl,det,seg,dev]'
 	@touch $@
 
 # The tested set: the newest versions that fit, for every Python we support.
 constraints: $(INSTALLED)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
-	    --extra onedl --extra dev --extra tensorboard --upgrade --quiet \
+	    --extra det --extra seg --extra dev --extra tensorboard --upgrade --quiet \
 	    --no-annotate --no-header --no-emit-index-url | \
 	    sed "/sys_platform == 'win32'/d" > constraints.new
 	mv constraints.new constraints.txt

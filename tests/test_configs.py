@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS, MODELS
+
+from mmdcl.checkpoints import backbone_names
 
 FOLDER = Path(__file__).parent.parent / 'configs'
 CONFIGS = sorted(FOLDER.glob('*.py'))
 BENCHMARKS = sorted(FOLDER.glob('benchmarks/*.py'))
+DENSE = [path for path in BENCHMARKS if 'tion_' in path.stem]
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
@@ -22,7 +26,8 @@ def test_model_and_pipelines_build(path):
     head = {'dcl': 'DCLHead', 'dclw': 'DCLWHead'}
     wanted = head.get(method.rpartition('-')[2], 'InfoNCEHead')
     assert type(model.head).__name__ == wanted
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    for name in filter(cfg.get, loaders):
         assert '_scope_' not in cfg[name].get('collate_fn', {})
         dataset = cfg[name].dataset
         DATASETS.build({**dataset, 'lazy_init': True})
@@ -71,7 +76,9 @@ def test_losses_share_everything_but_the_head(path):
     assert cfg.to_dict() == base.to_dict()
 
 
-@pytest.mark.parametrize('path', BENCHMARKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path', sorted({*BENCHMARKS} - {*DENSE}), ids=lambda path: path.stem
+)
 def test_benchmarks_build_and_load_no_weights_by_themselves(path):
     """PretrainedBackboneHook does, or refuses."""
     init_default_scope('mmpretrain')
@@ -89,3 +96,33 @@ def test_benchmarks_build_and_load_no_weights_by_themselves(path):
     for name in ('train_dataloader', 'test_dataloader'):
         inner = cfg[name].dataset.get('dataset', cfg[name].dataset)
         DATASETS.build({**inner, 'lazy_init': True})
+
+
+@pytest.mark.filterwarnings('ignore:mmcv has no compiled operators')
+@pytest.mark.parametrize('path', DENSE, ids=lambda path: path.stem)
+def test_detectors_and_segmentors_train_all_of_the_pretrained_network(path):
+    """Nothing frozen, RGB and ImageNet's mean and std in the model itself."""
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
+    model = ROOT_MODELS.build(cfg.model)
+    backbone = model.backbone
+    assert all(p.requires_grad for p in backbone.parameters())
+    model.train()
+    assert backbone.bn1.training
+    assert backbone.style == 'pytorch'
+    assert (cfg.model.backbone.get('init_cfg') or {}) == {}
+    images = model.data_preprocessor
+    assert images._channel_conversion
+    assert images.mean.flatten().tolist() == pytest.approx(
+        [123.675, 116.28, 103.53]
+    )
+    assert images.std.flatten().tolist() == pytest.approx(
+        [58.395, 57.12, 57.375]
+    )
+    names = backbone_names(model, 'backbone')
+    assert len(names) == {18: 120, 50: 318}[backbone.depth]
+    if cfg.model.get('roi_head', {}).get('shared_head'):
+        head = model.roi_head.shared_head
+        assert head.norm.training
+        assert head.layer4[0].bn1.training
+        assert head.layer4[0].conv2.stride == (2, 2)

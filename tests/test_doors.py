@@ -26,11 +26,13 @@ MAY_IMPORT = {
     | {'mmdcl.datasets'}
     | UPSTREAM,
     'checkpoints': {'torch', 'safetensors', 'mmdcl.checkpoints'},
+    'mmcv_ops.py': {'torch', 'torchvision'},
     '__init__.py': set(),
 }
 STANDARD = {'abc', 'ast', 'collections', 'contextlib', 'copy', 'difflib'}
 STANDARD |= {'importlib', 'itertools', 'json', 'logging', 'math', 'os'}
-STANDARD |= {'pathlib', 'pickle', 'random', 're', 'time', 'typing'}
+STANDARD |= {'pathlib', 'pickle', 'random', 're', 'sys', 'time', 'types'}
+STANDARD |= {'typing', 'warnings'}
 
 
 def imports(path: Path) -> set[str]:

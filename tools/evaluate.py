@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-import torch
+from downstream import adopt_backbone, check_labels
 from launch import (
     ROOT,
     add_common_flags,
@@ -21,18 +21,13 @@ from launch import (
     load_config,
     run,
 )
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpretrain.registry import DATASETS, MODELS
 from provenance import provenance
 
-from mmdcl.checkpoints import find_backbone, read_checkpoint
-from mmdcl.checkpoints.architecture import plain_backbone, pretraining_config
-from mmdcl.engine.features import image_features
+from mmdcl.checkpoints import read_checkpoint
 
+BENCHMARKS = ROOT / 'configs' / 'benchmarks'
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
-# Of the benchmark's backbone, not of the pretrained one.
-KEPT = ('frozen_stages', 'norm_eval', 'out_indices', 'drop_path_rate')
+DENSE = ('detection', 'segmentation')
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,17 +36,18 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('checkpoint', help='.pth or .safetensors')
-    parser.add_argument('--protocol', choices=PROTOCOLS, required=True)
+    parser.add_argument(
+        '--protocol', choices=[*PROTOCOLS, *DENSE], required=True
+    )
     parser.add_argument(
         '--dataset',
-        choices=['cifar10', 'imagenet'],
-        default='cifar10',
-        help='default: cifar10',
+        help='one of configs/benchmarks/PROTOCOL_DATASET.py, such as cifar10, '
+        'imagenet, coco-fpn',
     )
     parser.add_argument(
         '--config',
-        help='another config than configs/benchmarks/PROTOCOL_DATASET.py; '
-        'its backbone gives way to the one of the checkpoint',
+        help='another config instead; its backbone gives way to the one of '
+        'the checkpoint',
     )
     parser.add_argument(
         '--seed',
@@ -78,100 +74,23 @@ def parse_args() -> argparse.Namespace:
     )
     add_common_flags(parser)
     args = parser.parse_args()
-    name = f'{args.protocol}_{args.dataset}.py'
-    args.config = args.config or str(ROOT / 'configs' / 'benchmarks' / name)
+    if not args.config:
+        there = {
+            path.stem.partition('_')[2]: str(path)
+            for path in sorted(BENCHMARKS.glob(f'{args.protocol}_*.py'))
+        }
+        if args.dataset not in there:
+            parser.error(
+                f'--protocol {args.protocol} needs --config, or --dataset '
+                f'{" or ".join(there)}; got {args.dataset}'
+            )
+        args.config = there[args.dataset]
     if not args.work_dir:
         args.work_dir = str(
-            Path('work_dirs', f'{args.protocol}_{args.dataset}')
+            Path('work_dirs', Path(args.config).stem)
             / '_'.join(Path(args.checkpoint).with_suffix('').parts[-2:])
         )
     return args
-
-
-def adopt_backbone(cfg: Config, checkpoint: dict, args) -> None:
-    """Give the benchmark the checkpoint's network, and check that it fits."""
-    pretraining = pretraining_config(checkpoint)
-    theirs = (pretraining.get('model') or {}).get('backbone')
-    ours = cfg.model.backbone
-    if theirs:
-        named = [
-            f'{x.get("type")} {x.get("depth", "")}' for x in (theirs, ours)
-        ]
-        if named[0] != named[1]:
-            print(f'network of the checkpoint: {named[0]}, not {named[1]}')
-        kept = {key: ours[key] for key in KEPT if key in ours}
-        theirs.pop('init_cfg', None)
-        theirs.pop('frozen_stages', None)
-        cfg.model.backbone = {**theirs, **kept}
-        cfg.merge_from_dict(
-            {
-                key: value
-                for key, value in (args.cfg_options or {}).items()
-                if key.startswith('model.backbone.')
-            }
-        )
-    ours = cfg.model.backbone
-    ours.pop('init_cfg', None)
-    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    backbone = MODELS.build(plain_backbone(ours))
-    find_backbone(checkpoint, backbone.state_dict(), args.prefix)
-    backbone.eval()
-    with torch.no_grad():
-        features = image_features(backbone(torch.zeros(1, 3, 64, 64)))
-    cfg.model.head.in_channels = features.shape[1]
-    _compare_preprocessing(pretraining, cfg)
-
-
-def _compare_preprocessing(pretraining: dict, cfg: Config) -> None:
-    theirs = (pretraining.get('model') or {}).get('data_preprocessor')
-    theirs = theirs or pretraining.get('data_preprocessor') or {}
-    ours = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
-    for key in ('mean', 'std'):
-        if key in theirs and list(theirs[key]) != list((ours or {})[key]):
-            print(
-                f'beware: pretrained with {key} {theirs[key]}, evaluated '
-                f'with {ours[key]}'
-            )
-
-
-def check_labels(cfg: Config) -> None:
-    """Stop at a split without images or labels, or of other classes."""
-    wanted = cfg.model.head.get('num_classes')
-    for name in ('train_dataloader', 'test_dataloader'):
-        where = f'{name}.dataset ({cfg[name].dataset.type})'
-        try:
-            dataset = DATASETS.build(cfg[name].dataset)
-        except ValueError as error:
-            if 'at least one array' in str(error):  # mmengine packs nothing
-                sys.exit(f'error: {where} is empty')
-            raise
-        labels = [
-            dataset.get_data_info(i).get('gt_label')
-            for i in range(len(dataset))
-        ]
-        if any(label is None for label in labels):
-            sys.exit(
-                f'error: {where} has images without labels; this protocol '
-                'needs them (`with_label=True`, or an `ann_file` with labels)'
-            )
-        if wanted and len(set(labels)) < wanted:
-            print(
-                f'beware: {where} has images of {len(set(labels))} of '
-                f'{wanted} classes only (`indices` takes the first images)'
-            )
-        if wanted and max(labels) >= wanted:
-            sys.exit(
-                f'error: {where} has label {max(labels)}, but the classifier '
-                f'has {wanted} classes; set --cfg-options '
-                f'model.head.num_classes={max(labels) + 1}'
-            )
-        classes = dataset.metainfo.get('classes')
-        if wanted and classes and len(classes) != wanted:
-            sys.exit(
-                f'error: {where} has {len(classes)} classes, but the '
-                f'classifier has {wanted}; set --cfg-options '
-                f'model.head.num_classes={len(classes)}'
-            )
 
 
 def record(args: argparse.Namespace, metrics: dict) -> dict:
@@ -195,7 +114,7 @@ def record(args: argparse.Namespace, metrics: dict) -> dict:
         print(json.dumps(row), file=lines)
     head = ['checkpoint', 'weights', 'protocol', 'dataset', 'fraction']
     head += ['seed', 'options', 'result']
-    found = ', '.join(f'{k} {v:.2f}' for k, v in row['metrics'].items())
+    found = ', '.join(f'{k} {v:.4g}' for k, v in row['metrics'].items())
     options = ', '.join(f'{k}={v}' for k, v in row['options'].items())
     cells = [str(row.get(key, '')) for key in head[:-2]] + [options, found]
     table = args.out.with_suffix('.md')

@@ -152,17 +152,15 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
         cfg.merge_from_dict(args.cfg_options)
     if args.no_pin_memory or on_cpu:
         loader['pin_memory'] = False
-    defaults = dict(
-        pin_memory=True,
-        persistent_workers=True,
-        collate_fn=dict(type='default_collate'),
-    )
+    defaults = dict(pin_memory=True, persistent_workers=True)
+    if cfg.get('default_scope', 'mmpretrain') == 'mmpretrain':
+        defaults['collate_fn'] = dict(type='default_collate')
     for name in LOADERS:
         if cfg.get(name):
             cfg[name] = ConfigDict({**defaults, **cfg[name], **loader})
             if not cfg[name].get('num_workers'):
                 cfg[name].persistent_workers = False
-            if isinstance(cfg[name].collate_fn, dict):
+            if isinstance(cfg[name].get('collate_fn'), dict):
                 # Configs inherited from another package carry it here, and
                 # mmengine would pass it to the function.
                 cfg[name].collate_fn.pop('_scope_', None)

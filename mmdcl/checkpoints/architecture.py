@@ -4,6 +4,8 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
+
 
 def _value(node: ast.expr) -> Any:
     """A literal, or ``dict(...)`` of such."""
@@ -59,3 +61,61 @@ def plain_backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
         kind = norm['type'].replace('SyncBN', 'BN')
         plain['norm_cfg'] = {**norm, 'type': kind}
     return plain
+
+
+def check_style(checkpoint: Mapping[str, Any], backbone: nn.Module) -> None:
+    """Compare where two ResNets of the same weights put their stride.
+
+    Args:
+        checkpoint: Of :func:`mmdcl.checkpoints.read_checkpoint`; one without
+            a config passes.
+        backbone: To be loaded.
+
+    Raises:
+        ValueError: One is of style ``pytorch``, the other ``caffe``.
+    """
+    model = pretraining_config(checkpoint).get('model') or {}
+    pretrained = model.get('backbone') or {}
+    ours = getattr(backbone, 'style', None)
+    theirs = pretrained.get('style', 'pytorch')
+    if pretrained and ours in ('pytorch', 'caffe') and ours != theirs:
+        raise ValueError(
+            f'the backbone was pretrained with style={theirs!r} and is of '
+            f'style={ours!r} here: the same names and shapes, but other '
+            f'strides; set model.backbone.style={theirs!r} (and of '
+            'roi_head.shared_head)'
+        )
+
+
+def preprocessing_differences(
+    checkpoint: Mapping[str, Any], preprocessor: nn.Module | None
+) -> list[str]:
+    """How images reached the network in pretraining, where not as here.
+
+    Args:
+        checkpoint: Of :func:`mmdcl.checkpoints.read_checkpoint`; one without
+            a config differs in nothing.
+        preprocessor: The data preprocessor of the model to be trained.
+
+    Returns:
+        A phrase for each of mean, std and order of channels that differs.
+    """
+    pretraining = pretraining_config(checkpoint)
+    then = (pretraining.get('model') or {}).get('data_preprocessor')
+    then = then or pretraining.get('data_preprocessor')
+    if not then:
+        return []
+    found = []
+    for key in ('mean', 'std'):
+        before = [round(x, 3) for x in then.get(key) or ()]
+        now = getattr(preprocessor, key, None)
+        now = [] if now is None else now.flatten().tolist()
+        now = [round(x, 3) for x in now]
+        if before != now:
+            found.append(f'{key} {before or "none"}, here {now or "none"}')
+    before = bool(then.get('to_rgb') or then.get('bgr_to_rgb'))
+    now = bool(getattr(preprocessor, '_channel_conversion', False))
+    if before != now:
+        turned = {True: 'turned around', False: 'as the dataset gives them'}
+        found.append(f'channels {turned[before]}, here {turned[now]}')
+    return found

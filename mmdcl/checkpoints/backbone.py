@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from .architecture import check_style
+from .export import from_detectron2
 from .reading import read_checkpoint
 
 _CONTAINERS = ('state_dict', 'model', 'model_state_dict', 'ema_state_dict')
@@ -38,7 +40,7 @@ def _state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             name = name.replace('_orig_mod.', '')
             while name.startswith('module.'):
                 name = name.removeprefix('module.')
-            state[name] = tensor
+            state[from_detectron2(name)] = tensor
     return state
 
 
@@ -149,25 +151,57 @@ def find_backbone(
     return BackboneWeights(tensors, prefix)
 
 
-def load_backbone(
-    backbone: nn.Module,
-    path: str | Path,
-    prefix: str | None = None,
-    trust: bool = False,
-) -> BackboneWeights:
-    """Load a backbone from a file: all of it, or an error and none.
+def backbone_names(model: nn.Module, backbone: str = '') -> dict[str, str]:
+    """Names of a backbone's tensors: in itself, and in the whole model.
+
+    A detector of type C4 has the last stage of its backbone in
+    ``roi_head.shared_head``; it belongs to the backbone here, without the
+    norm that some recipes add to it.
 
     Args:
-        backbone: Changed in place.
-        path: As for :func:`read_checkpoint`.
+        model: The whole model.
+        backbone: The module in it, or ``''`` if the model is the backbone.
+    """
+    places = {backbone: ''}
+    if getattr(getattr(model, 'roi_head', None), 'shared_head', None):
+        places['roi_head.shared_head'] = 'layer'
+    return {
+        name: f'{place}.{name}'.removeprefix('.')
+        for place, start in places.items()
+        for name in model.get_submodule(place).state_dict()
+        if name.startswith(start)
+    }
+
+
+def load_backbone(
+    model: nn.Module,
+    checkpoint: str | Path | Mapping[str, Any],
+    prefix: str | None = None,
+    backbone: str = '',
+) -> BackboneWeights:
+    """Load a backbone: all of it, or an error and none.
+
+    Args:
+        model: Changed in place.
+        checkpoint: File, or what :func:`read_checkpoint` found in one.
         prefix: As for :func:`find_backbone`.
-        trust: As for :func:`read_checkpoint`.
+        backbone: As for :func:`backbone_names`.
 
     Raises:
+        AttributeError: The model has no such module.
         FileNotFoundError: There is no such file.
-        ValueError: As for :func:`read_checkpoint`, :func:`find_backbone`.
+        ValueError: As for :func:`read_checkpoint`, :func:`find_backbone` and
+            :func:`check_style`.
     """
-    checkpoint = read_checkpoint(path, trust)
-    found = find_backbone(checkpoint, backbone.state_dict(), prefix)
-    backbone.load_state_dict(found.tensors, strict=False)
+    if not isinstance(checkpoint, Mapping):
+        checkpoint = read_checkpoint(checkpoint)
+    names = backbone_names(model, backbone)
+    state = model.state_dict()
+    wanted = {name: state[long] for name, long in names.items()}
+    found = find_backbone(checkpoint, wanted, prefix)
+    check_style(checkpoint, model.get_submodule(backbone))
+    model.load_state_dict(
+        {names[name]: tensor for name, tensor in found.tensors.items()},
+        strict=False,
+    )
     return found

@@ -15,6 +15,10 @@ _RESNET = re.compile(
     r'(conv1|bn1|layer[1-4]\.\d+\.(conv\d|bn\d|downsample\.[01]))\.\w+'
 )
 
+_DETECTRON2 = re.compile(
+    r'(.*\.|)(stem|res[2-5])\.((?:\d+\.)?(?:conv\d|shortcut)\.[\w.]+)'
+)
+
 
 def rename(tensors: Mapping[str, Tensor], style: str) -> dict[str, Tensor]:
     """Tensors of a bare backbone under the names of a library.
@@ -55,6 +59,22 @@ def _detectron2(name: str) -> str:
     name = re.sub(r'\bbn(\d)\.', r'conv\1.norm.', name)
     name = name.replace('downsample.0.', 'shortcut.')
     return name.replace('downsample.1.', 'shortcut.norm.')
+
+
+def from_detectron2(name: str) -> str:
+    """detectron2's name of a tensor in a ResNet as OpenMMLab's.
+
+    Any other name is returned as it is.
+    """
+    found = _DETECTRON2.fullmatch(name)
+    if not found:
+        return name
+    before, part, rest = found.groups()
+    rest = re.sub(r'conv(\d)\.norm\.', r'bn\1.', rest)
+    rest = rest.replace('shortcut.norm.', 'downsample.1.')
+    rest = rest.replace('shortcut.', 'downsample.0.')
+    part = '' if part == 'stem' else f'layer{int(part[3]) - 1}.'
+    return f'{before}{part}{rest}'
 
 
 def write_backbone(

@@ -67,7 +67,11 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
         if not trust:
             raise ValueError(_untrusted(path, 'it is a plain pickle'))
         with path.open('rb') as file:
-            return _as_dict(path, pickle.load(file))
+            found = _as_dict(path, pickle.load(file))
+        arrays = found.get('model')  # detectron2 keeps them as numpy's
+        if isinstance(arrays, dict):
+            found['model'] = {k: torch.as_tensor(x) for k, x in arrays.items()}
+        return found
     safe_globals = getattr(torch.serialization, 'safe_globals', None)
     allow = safe_globals(_IGNORED) if safe_globals else nullcontext()
     try:

@@ -5,7 +5,8 @@ from pathlib import Path
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from ..checkpoints import load_backbone
+from ..checkpoints import load_backbone, read_checkpoint
+from ..checkpoints.architecture import preprocessing_differences
 from ..registry import HOOKS
 
 
@@ -16,7 +17,9 @@ class PretrainedBackboneHook(Hook):
     Upstream's ``init_cfg=dict(type='Pretrained', ...)`` loads what fits and
     goes on: a wrong prefix or depth trains from random weights and shows as
     low accuracy. This needs no prefix: bare, prefixed, wrapped, EMA and
-    exported files are recognised. It loads before the first iteration of
+    exported files are recognised, and a detector of type C4 has the last
+    stage in its shared head. Other mean, std or order of channels than in
+    pretraining is a warning. It loads before the first iteration of
     training, or before an evaluation on its own, unless training is resumed
     or the whole model is loaded by ``load_from``.
 
@@ -66,13 +69,12 @@ class PretrainedBackboneHook(Hook):
             return
         model = runner.model
         model = model.module if is_model_wrapper(model) else model
-        found = load_backbone(
-            model.get_submodule(self.backbone),
-            self.checkpoint,
-            self.prefix,
-            self.trust,
-        )
+        checkpoint = read_checkpoint(self.checkpoint, self.trust)
+        found = load_backbone(model, checkpoint, self.prefix, self.backbone)
         self._loaded = True
+        preprocessor = getattr(model, 'data_preprocessor', None)
+        for phrase in preprocessing_differences(checkpoint, preprocessor):
+            runner.logger.warning(f'the backbone was pretrained with {phrase}')
         runner.logger.info(
             f'{self.backbone}: all {len(found.tensors)} tensors come from '
             f'{self.checkpoint} (prefix {found.prefix!r})'

@@ -89,3 +89,42 @@ def test_a_config_is_read_as_data_and_not_run(tmp_path):
     assert not tmp_path.joinpath('x').exists()
     assert plain_backbone(backbone)['norm_cfg'] == {'type': 'BN'}
     assert pretraining_config({'state_dict': {}}) == {}
+
+
+class Detector(nn.Module):
+    """Of type C4: the last stage, and a norm, are in the shared head."""
+
+    def __init__(self, **kwargs):
+        super().__init__()
+        three = dict(num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1))
+        self.backbone = resnet(**three, out_indices=(2,), **kwargs)
+        self.roi_head = nn.Module()
+        self.roi_head.shared_head = nn.Module()
+        self.roi_head.shared_head.layer4 = resnet(**kwargs).layer4
+        self.roi_head.shared_head.norm = nn.BatchNorm2d(32)
+
+
+def test_the_shared_head_of_a_detector_belongs_to_the_backbone():
+    model = Detector()
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 7)
+    found = load_backbone(model, LAYOUTS['prefixed'], backbone='backbone')
+    assert found.tensors.keys() == STATE.keys()
+    state = model.state_dict()
+    for name, tensor in STATE.items():
+        place = 'roi_head.shared_head' if 'layer4' in name else 'backbone'
+        assert torch.equal(state[f'{place}.{name}'], tensor)
+    assert (model.roi_head.shared_head.norm.weight == 7).all()
+
+    without = {k: x for k, x in STATE.items() if 'layer4' not in k}
+    with pytest.raises(ValueError, match=r'\d+ missing: layer4\.0'):
+        load_backbone(model, without, backbone='backbone')
+
+
+def test_the_same_weights_with_other_strides_are_refused():
+    meta = dict(cfg="model = dict(backbone=dict(type='ResNet', depth=50))")
+    state = resnet(depth=50).state_dict()
+    checkpoint = dict(state_dict=state, meta=meta)
+    load_backbone(resnet(depth=50), checkpoint)
+    with pytest.raises(ValueError, match=r"style='caffe' here"):
+        load_backbone(resnet(depth=50, style='caffe'), checkpoint)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
-from mmdcl.checkpoints import read_checkpoint
+from mmdcl.checkpoints import find_backbone, read_checkpoint
 from mmdcl.checkpoints.export import rename, write_backbone
 
 STATE = resnet18().state_dict()
@@ -25,16 +25,23 @@ def test_names_of_detectron2():
 
 
 @pytest.mark.parametrize(
-    ('style', 'name'),
-    [('mmpretrain', 'a.pth'), ('torchvision', 'a.pth'), ('timm', 'a.pth')],
+    ('style', 'name', 'prefix'),
+    [
+        ('mmpretrain', 'a.pth', 'backbone.'),
+        ('mmpretrain', 'a.safetensors', 'backbone.'),
+        ('torchvision', 'a.pth', ''),
+        ('timm', 'a.safetensors', ''),
+        ('detectron2', 'a.pkl', ''),
+    ],
 )
-def test_written_files_are_read_again(style, name, tmp_path):
+def test_written_files_are_read_again(style, name, prefix, tmp_path):
     write_backbone(STATE, tmp_path / name, style)
-    found = read_checkpoint(tmp_path / name)
-    found = found.get('state_dict', found)
-    prefix = 'backbone.' if style == 'mmpretrain' else ''
-    assert found.keys() == {prefix + name for name in STATE}
-    assert all(torch.equal(found[prefix + k], x) for k, x in STATE.items())
+    checkpoint = read_checkpoint(tmp_path / name, trust=style == 'detectron2')
+    found = find_backbone(checkpoint, STATE)
+    assert found.prefix == prefix
+    for name, tensor in STATE.items():
+        if style != 'detectron2' or not name.endswith('batches_tracked'):
+            assert torch.equal(found.tensors[name], tensor)
 
 
 def test_detectron2_gets_arrays(tmp_path):

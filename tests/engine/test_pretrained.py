@@ -27,6 +27,22 @@ def test_all_of_the_backbone_is_loaded_before_evaluation(
     assert "(prefix 'backbone.')" in ''.join(capfd.readouterr())
 
 
+def test_other_preprocessing_is_a_warning(checkpoint, tmp_path, capfd):
+    norm = dict(type='SelfSupDataPreprocessor', mean=[1] * 3, std=[2] * 3)
+    model = dict(SIMCLR, data_preprocessor=dict(norm, to_rgb=True))
+    once = dict(loader('train', VIEWS), num_batch_per_epoch=1)
+    runner(tmp_path, model=model, train_dataloader=once).train()
+    capfd.readouterr()
+    pretrained = hook(str(tmp_path / 'epoch_1.pth'))
+    runner(tmp_path, model=model, custom_hooks=pretrained).val()
+    assert 'was pretrained with' not in ''.join(capfd.readouterr())
+    model = dict(SIMCLR, data_preprocessor=dict(norm, mean=[1, 1, 3]))
+    runner(tmp_path, model=model, custom_hooks=pretrained).val()
+    text = ''.join(capfd.readouterr())
+    assert 'with mean [1, 1, 1], here [1, 1, 3]' in text
+    assert 'with channels turned around, here as the' in text
+
+
 def test_another_architecture_is_refused_before_training(checkpoint, tmp_path):
     wider = dict(SIMCLR, backbone=dict(BACKBONE, base_channels=8))
     run = runner(tmp_path, model=wider, custom_hooks=hook(checkpoint))
