@@ -1,4 +1,5 @@
 # All layers trained on a tenth of the labels of CIFAR-10, class-balanced.
+# Learning rate: results/README.md, cifar10_slim_few_labels.
 _base_ = './finetune_cifar10.py'
 
 train_dataloader = dict(
@@ -11,3 +12,4 @@ train_dataloader = dict(
         dataset=_base_.train_dataloader.dataset,
     ),
 )
+optim_wrapper = dict(optimizer=dict(lr=0.03))
