@@ -205,6 +205,13 @@ def stand_in() -> bool:
             f'roi_pool stand in for them. For all of them, {_BUILD}',
             stacklevel=2,
         )
+        early = {'mmdet.models', 'mmseg.models', 'mmpretrain.models'}
+        if found := sorted(early & sys.modules.keys()):
+            warnings.warn(
+                f'{" and ".join(found)} had been imported before, and may go '
+                'on without operators; import mmdcl.mmcv_ops first',
+                stacklevel=2,
+            )
     return isinstance(sys.modules.get(_NAME), StandIn)
 
 

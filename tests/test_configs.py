@@ -98,7 +98,6 @@ def test_benchmarks_build_and_load_no_weights_by_themselves(path):
         DATASETS.build({**inner, 'lazy_init': True})
 
 
-@pytest.mark.filterwarnings('ignore:mmcv has no compiled operators')
 @pytest.mark.parametrize('path', DENSE, ids=lambda path: path.stem)
 def test_detectors_and_segmentors_train_all_of_the_pretrained_network(path):
     """Nothing frozen, RGB and ImageNet's mean and std in the model itself."""

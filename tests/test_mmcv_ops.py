@@ -1,17 +1,15 @@
 """Operators of detectors, against their definition and the compiled ones."""
 
-import subprocess
 import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import pytest
 import torch
+from mmcv import ops
 from torchvision.ops import roi_align as reference_align
 
-with pytest.MonkeyPatch.context() as patch:
-    patch.setattr('warnings.warn', lambda *args, **kwargs: None)
-    from mmdcl import mmcv_ops
-
-from mmcv import ops  # after the stand-in
+from mmdcl import mmcv_ops
 
 
 def boxes(count: int) -> torch.Tensor:
@@ -103,31 +101,23 @@ def test_what_is_missing_fails_when_it_is_called():
         ops.RoIPool(2)(torch.randn(1, 1, 4, 4), torch.zeros(1, 5))
 
 
-def fresh(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, '-W', 'always', '-c', code],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout + done.stderr
+def test_a_real_extension_is_never_replaced(monkeypatch, recwarn):
+    real = ModuleType('mmcv._ext')
+    real.__spec__ = ModuleSpec('mmcv._ext', None)
+    monkeypatch.setitem(sys.modules, 'mmcv._ext', real)
+    assert not mmcv_ops.stand_in()
+    assert sys.modules['mmcv._ext'] is real
+    assert not recwarn
 
 
-def test_warns_once_and_never_replaces_a_real_extension():
-    real = (
-        'import sys, types, importlib.machinery as m, mmcv;'
-        'real = sys.modules["mmcv._ext"] = types.ModuleType("mmcv._ext");'
-        'real.__spec__ = m.ModuleSpec("mmcv._ext", None);'
-        'import mmdcl.mmcv_ops as o;'
-        'print(o.stand_in(), sys.modules["mmcv._ext"] is real)'
-    )
-    out = fresh(real)
-    assert 'False True' in out
-    assert 'stand in' not in out
-    absent = (
-        'import importlib.util as u, sys; import mmcv;'
-        'find = u.find_spec;'
-        'u.find_spec = lambda n: sys.modules.get(n) and find(n);'
-        'import mmdcl.mmcv_ops as o; o.stand_in(); o.stand_in()'
-    )
-    assert fresh(absent).count('stand in for them') == 1
+def test_it_warns_once_and_of_what_came_too_early(monkeypatch, recwarn):
+    monkeypatch.delitem(sys.modules, 'mmcv._ext', raising=False)
+    monkeypatch.setattr(mmcv_ops, 'find_spec', sys.modules.get)
+    monkeypatch.setitem(sys.modules, 'mmdet.models', ModuleType('mmdet'))
+    assert mmcv_ops.stand_in()
+    assert mmcv_ops.stand_in()
+    text = [str(warning.message) for warning in recwarn]
+    assert len(text) == 2
+    assert 'stand in for them' in text[0]
+    assert 'mmdet.models' in text[1]
+    assert 'imported before' in text[1]

@@ -1,0 +1,133 @@
+"""Pretrain on a dozen images, finetune a detector on them, count boxes."""
+
+import json
+
+import cv2
+import evaluate
+import numpy as np
+import pytest
+import torch
+import train
+from launch import ROOT
+
+pytest.importorskip('mmdet')
+
+CONFIG = str(ROOT / 'configs/dcl_slimr18_1xb32_bccd.py')
+COLORS = dict(RBC=(60, 60, 200), WBC=(200, 60, 60), Platelets=(60, 200, 60))
+SMALL = ['train_dataloader.dataset.pipeline.2.scale=(160,120)']
+SMALL += ['test_dataloader.dataset.pipeline.1.scale=(160,120)']
+SMALL += ['model.train_cfg.rpn_proposal.max_per_img=100']
+SMALL += ['model.train_cfg.rcnn.sampler.num=64']
+SMALL += ['model.test_cfg.rpn.max_per_img=100']
+
+
+def draw(folder, name, generator):
+    """Three bright boxes on a dark image, with their annotation."""
+    image = np.full((120, 160, 3), 40, np.uint8)
+    objects = ''
+    for i, (kind, color) in enumerate(COLORS.items()):
+        x, y = (
+            int(generator.integers(5, 20)) + 50 * i,
+            int(generator.integers(5, 75)),
+        )
+        image[y : y + 35, x : x + 30] = color
+        objects += (
+            f'<object><name>{kind}</name><difficult>0</difficult><bndbox>'
+            f'<xmin>{x + 1}</xmin><ymin>{y + 1}</ymin><xmax>{x + 30}</xmax>'
+            f'<ymax>{y + 35}</ymax></bndbox></object>'
+        )
+    cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), image)
+    size = '<size><width>160</width><height>120</height></size>'
+    folder.joinpath('Annotations', f'{name}.xml').write_text(
+        f'<annotation>{size}{objects}</annotation>'
+    )
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('BCCD')
+    for name in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
+        folder.joinpath(name).mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for split, count in (('trainval', 12), ('test', 4)):
+        names = [f'{split}_{i}' for i in range(count)]
+        for name in names:
+            draw(folder, name, generator)
+        lists = folder.joinpath('ImageSets/Main', f'{split}.txt')
+        lists.write_text('\n'.join(names))
+    folder.joinpath('ImageSets/Main/empty.txt').write_text('')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def checkpoint(data, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('pretrained')
+    options = ['train_cfg.max_epochs=2', 'train_dataloader.batch_size=4']
+    flags = ['--data-root', data, '--work-dir', work_dir, '--cfg-options']
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('sys.argv', ['', CONFIG, *map(str, flags), *options])
+        train.main()
+    return work_dir / 'epoch_2.pth'
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(monkeypatch, checkpoint, data, *options, dataset='bccd'):
+    flags = ['--protocol', 'detection', '--dataset', dataset]
+    flags += ['--data-root', data, '--work-dir', 'out', '--out', 'found']
+    flags += ['--cfg-options', *SMALL, *options]
+    monkeypatch.setattr('sys.argv', ['', *map(str, [checkpoint, *flags])])
+    evaluate.main()
+
+
+def test_a_detector_starts_from_every_tensor_and_learns(
+    checkpoint, data, tmp_path, monkeypatch
+):
+    options = ['train_cfg.max_iters=25', 'optim_wrapper.optimizer.lr=0.02']
+    options += ['default_hooks.checkpoint.interval=25']
+    run(monkeypatch, checkpoint, data, *options)
+    row = json.loads(tmp_path.joinpath('found.jsonl').read_text())
+    assert row['metrics']['coco/bbox_mAP_50'] > 0.05
+
+    log = next(tmp_path.glob('out/*/vis_data/scalars.json')).read_text()
+    losses = [
+        line['loss']
+        for line in map(json.loads, log.splitlines())
+        if 'loss' in line
+    ]
+    assert losses[-1] < losses[0]
+    text = next(tmp_path.glob('out/*/*.log')).read_text()
+    assert 'backbone: all 120 tensors come from' in text
+    theirs = torch.load(checkpoint, weights_only=False)['state_dict']
+    ours = torch.load(tmp_path / 'out/iter_25.pth', weights_only=False)
+    names = [name for name in theirs if name.startswith('backbone.')]
+    assert len(names) == 120
+    assert ours['state_dict'].keys() >= {*names}
+    changed = [
+        not torch.equal(theirs[name], ours['state_dict'][name])
+        for name in names
+        if name.endswith(('weight', 'running_mean'))
+    ]
+    assert all(changed)  # nothing is frozen
+
+
+def test_what_stops_it(checkpoint, data, tmp_path, monkeypatch):
+    few = 'train_dataloader.dataset.metainfo.classes=(RBC,WBC)'
+    with pytest.raises(SystemExit, match=r'2 classes.*bbox_head\.num_cl.*=2'):
+        run(monkeypatch, checkpoint, data, few)
+    other = 'train_dataloader.dataset.metainfo.classes=(cat,dog,cow)'
+    with pytest.raises(SystemExit, match=r'is empty: .*cat'):
+        run(monkeypatch, checkpoint, data, other)
+    empty = 'test_dataloader.dataset.ann_file=ImageSets/Main/empty.txt'
+    with pytest.raises(SystemExit, match=r'test_dataloader.*is empty'):
+        run(monkeypatch, checkpoint, data, empty)
+    with pytest.raises(SystemExit, match=r'no .*trainval\.txt; set .*--data'):
+        run(monkeypatch, checkpoint, tmp_path)
+    with pytest.raises(SystemExit, match=r'1024 channels.* not 128'):
+        run(monkeypatch, checkpoint, data, dataset='voc0712')
+    deep = 'model.backbone.depth=34'
+    with pytest.raises(ValueError, match='80 missing'):
+        run(monkeypatch, checkpoint, data, deep)
