@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mmdcl.checkpoints import find_backbone, read_checkpoint
 from mmdcl.checkpoints.architecture import plain_backbone, pretraining_config
-from mmdcl.checkpoints.export import STYLES, write_backbone
+from mmdcl.checkpoints.export import STYLES, rename, write_backbone
 from mmdcl.engine.features import image_features
 
 
@@ -70,28 +70,41 @@ def target(style: str, ours: nn.Module) -> nn.Module | None:
         theirs = models.get_model(f'resnet{depth}', weights=None)
         theirs.fc = nn.Identity()
         return theirs
+    if style == 'detectron2' and find_spec('detectron2'):
+        from detectron2.modeling.backbone.resnet import BasicStem, ResNet
+
+        strides = dict(stride_in_1x1=False) if depth > 34 else {}
+        stages = ResNet.make_default_stages(depth, norm='BN', **strides)
+        stem = BasicStem(norm='BN')
+        return ResNet(stem, stages, out_features=['res5'])
     return None
 
 
 def features(backbone: nn.Module, images: Tensor) -> Tensor:
     backbone.eval()
     with torch.no_grad():
-        return image_features(backbone(images))
+        found = backbone(images)
+        found = found['res5'] if isinstance(found, dict) else found
+        return image_features(found)
 
 
 def prove(style: str, ours: nn.Module, tensors: dict[str, Tensor]) -> str:
     """Load into the library's network; the same features or an error."""
+    renamed = rename(tensors, style)
     theirs = target(style, ours)
     if theirs is None:
         return f'{style} is not installed here: names and shapes only'
+    wanted = theirs.state_dict()
     try:
-        find_backbone(tensors, theirs.state_dict(), prefix='')
-    except ValueError as error:
+        for name in sorted(renamed.keys() ^ wanted.keys()):
+            if not name.endswith('num_batches_tracked'):
+                raise ValueError(f'{name} is in one of the two only')
+        theirs.load_state_dict(renamed, strict=False)
+    except (RuntimeError, ValueError) as error:  # names; shapes
         sys.exit(
             f'error: {style} has no such network; a ResNet of its own widths '
             'and stem is needed. Use --style mmpretrain.\n' + str(error)
         )
-    theirs.load_state_dict(tensors)
     images = torch.randn(2, 3, 96, 96)
     gap = (features(ours, images) - features(theirs, images)).abs().max()
     if not gap <= 1e-5:

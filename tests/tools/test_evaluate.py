@@ -3,7 +3,6 @@
 import json
 
 import evaluate
-import export_backbone
 import pytest
 import torch
 from mmengine.config import Config
@@ -126,17 +125,3 @@ def test_what_stops_it(checkpoint, tmp_path, monkeypatch, capsys):
     torch.save(bare, tmp_path / 'bare.pth')  # the network of the benchmark
     with pytest.raises(ValueError, match=r'of the backbone come from the'):
         run(monkeypatch, tmp_path / 'bare.pth', 'linear', config)
-
-
-def test_other_networks_are_not_exported_as_torchvisions(
-    checkpoint, tmp_path, monkeypatch, capsys
-):
-    def export(*flags):
-        monkeypatch.setattr('sys.argv', ['', str(checkpoint), *flags])
-        export_backbone.main()
-
-    export('own.pth', '--style', 'mmpretrain')
-    assert 'own.pth: all 126 tensors' in capsys.readouterr().out
-    with pytest.raises(SystemExit, match='torchvision has no such network'):
-        export('theirs.pth', '--style', 'torchvision')
-    assert not tmp_path.joinpath('theirs.pth').exists()
