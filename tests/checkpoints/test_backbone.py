@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import mmpretrain
 import pytest
 import torch
 from mmengine.config import Config
@@ -128,3 +131,32 @@ def test_the_same_weights_with_other_strides_are_refused():
     load_backbone(resnet(depth=50), checkpoint)
     with pytest.raises(ValueError, match=r"style='caffe' here"):
         load_backbone(resnet(depth=50, style='caffe'), checkpoint)
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        'simclr/simclr_resnet50_8xb32-coslr-200e_in1k.py',
+        'mocov2/mocov2_resnet50_8xb32-coslr-200e_in1k.py',
+        'byol/byol_resnet50_16xb256-coslr-200e_in1k.py',
+        'simsiam/simsiam_resnet50_8xb32-coslr-100e_in1k.py',
+    ],
+)
+def test_checkpoints_of_upstream(config):
+    path = Path(mmpretrain.__file__).parent / '.mim/configs' / config
+    cfg = Config.fromfile(path)
+    slim = dict(depth=18, stem_channels=4, base_channels=4)
+    cfg.model.backbone.update(slim, norm_cfg=dict(type='BN'))
+    cfg.model.neck.in_channels = 32
+    model = MODELS.build(cfg.model)
+    meta = dict(cfg=cfg.pretty_text)
+    checkpoint = dict(state_dict=model.state_dict(), meta=meta)
+    found = pretraining_config(checkpoint)['model']['backbone']
+    backbone = MODELS.build(plain_backbone({**found, 'type': 'ResNet'}))
+    wanted = model.backbone.state_dict()
+    load_backbone(backbone, checkpoint)
+    assert backbone.state_dict().keys() == wanted.keys()
+    assert all(
+        torch.equal(x, wanted[name])
+        for name, x in backbone.state_dict().items()
+    )
