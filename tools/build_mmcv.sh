@@ -88,8 +88,13 @@ END
         --wheel-dir "$build/wheel" > "$log" 2>&1 ||
         { tail -n 30 "$log"; echo "error: see $log"; exit 1; }
     wheel=$(find "$build/wheel" -name '*.whl')
-    "$python" -m zipfile -l "$wheel" | grep -q '_ext\..*so' ||
-        { echo "error: $wheel has no operators; see $log"; exit 1; }
+    "$python" - "$wheel" <<'END' || { echo "error: see $log"; exit 1; }
+import sys
+from zipfile import ZipFile
+names = ZipFile(sys.argv[1]).namelist()
+if not any(name.startswith('mmcv/_ext.') for name in names):
+    sys.exit(f'error: {sys.argv[1]} has no operators')
+END
     mkdir -p "$kept"
     mv "$wheel" "$kept/"
     rm "$log"
