@@ -108,6 +108,11 @@ def test_what_stops_it(checkpoint, tmp_path, monkeypatch, capsys):
         run(monkeypatch, checkpoint, 'linear', config, *many)
     with pytest.raises(SystemExit, match=r'--k is for --protocol knn'):
         run(monkeypatch, checkpoint, 'linear', config, '--k', '5')
+    monkeypatch.setattr('sys.argv', ['', 'a.pth', '--protocol', 'detection'])
+    with pytest.raises(SystemExit):
+        evaluate.main()
+    wanted = 'needs --config, or --dataset bccd or coco-c4 or coco-fpn'
+    assert wanted in capsys.readouterr().err
     deep = ['--cfg-options', 'model.backbone.depth=34']
     with pytest.raises(ValueError, match='80 missing'):
         run(monkeypatch, checkpoint, 'linear', config, *deep)
