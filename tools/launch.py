@@ -146,8 +146,7 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
     if args.amp and on_cpu:
         sys.exit('error: --amp needs a GPU, and none is available')
     if args.data_root:
-        for _, dataset in _datasets(cfg):
-            dataset.data_root = args.data_root
+        _move_data(cfg, args.data_root)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     if args.no_pin_memory or on_cpu:
@@ -168,6 +167,21 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
         _check_data(where, dataset)
     if on_cpu and cfg.launcher != 'none':
         _distribute_on_cpu(cfg)
+
+
+def _move_data(cfg: Config, root: str) -> None:
+    """Another folder for all datasets, and for what evaluators read of it."""
+    for name in ('val_evaluator', 'test_evaluator'):
+        loader = cfg.get(name.replace('evaluator', 'dataloader')) or {}
+        before = (loader.get('dataset') or {}).get('data_root')
+        found = cfg.get(name) or []
+        for evaluator in found if isinstance(found, list) else [found]:
+            listed = evaluator.get('ann_file') or ''
+            if before and listed.startswith(before):
+                inside = listed.removeprefix(before).lstrip('/')
+                evaluator.ann_file = str(Path(root, inside))
+    for _, dataset in _datasets(cfg):
+        dataset.data_root = root
 
 
 def _datasets(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:

@@ -100,6 +100,16 @@ def test_flags_reach_the_config(tmp_path):
     assert cfg.train_dataloader.collate_fn.type == 'default_collate'
 
 
+def test_evaluators_follow_the_data():
+    pytest.importorskip('mmdet')
+    config = ROOT / 'configs' / 'benchmarks' / 'detection_coco-fpn.py'
+    cfg = prepare(str(config), '--data-root', '/images')
+    assert cfg.test_dataloader.dataset.data_root == '/images'
+    wanted = '/images/annotations/instances_val2017.json'
+    assert cfg.test_evaluator.ann_file == wanted
+    assert 'collate_fn' not in cfg.train_dataloader
+
+
 def test_overrides_come_before_what_follows_from_them(monkeypatch):
     monkeypatch.setattr(launch, '_check_data', lambda *_: None)
     cifar = str(ROOT / 'configs' / 'dcl_resnet18_1xb256_cifar10.py')
