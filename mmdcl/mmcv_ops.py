@@ -32,6 +32,7 @@ def nms(
         offset: Added to each width and height: 1 where x2 is in the box.
     """
     boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
+    scores = scores.to(boxes.dtype)
     return torch.ops.torchvision.nms(boxes, scores, iou_threshold)
 
 
@@ -102,7 +103,7 @@ def roi_align_backward(
     grad_input.copy_(
         torch.ops.torchvision._roi_align_backward(
             grad_output,
-            rois,
+            rois.to(grad_output.dtype),
             spatial_scale,
             aligned_height,
             aligned_width,
@@ -165,6 +166,16 @@ def roi_pool_backward(
     )
 
 
+def get_compiler_version() -> str:
+    """For ``mmcv.utils.collect_env``."""
+    return 'n/a'
+
+
+def get_compiling_cuda_version() -> str:
+    """For ``mmcv.utils.collect_env``."""
+    return 'n/a'
+
+
 class StandIn(ModuleType):
     """The module ``mmcv._ext``; operators that it lacks fail when called."""
 
@@ -177,6 +188,8 @@ class StandIn(ModuleType):
             roi_align_backward,
             roi_pool_forward,
             roi_pool_backward,
+            get_compiler_version,
+            get_compiling_cuda_version,
         ):
             setattr(self, operator.__name__, operator)
 

@@ -101,6 +101,8 @@ def test_benchmarks_build_and_load_no_weights_by_themselves(path):
 @pytest.mark.parametrize('path', DENSE, ids=lambda path: path.stem)
 def test_detectors_and_segmentors_train_all_of_the_pretrained_network(path):
     """Nothing frozen, RGB and ImageNet's mean and std in the model itself."""
+    for library in ('mmdet', 'mmseg'):
+        pytest.importorskip(library)
     cfg = Config.fromfile(path)
     init_default_scope(cfg.default_scope)
     model = ROOT_MODELS.build(cfg.model)

@@ -8,7 +8,8 @@
 # it is for, and installs it. A second call installs what it finds there. Needs
 # g++ (and nvcc where there is a GPU), pip and about ten minutes of two cores.
 set -euo pipefail
-python=${PYTHON:-python}
+python=$(command -v "${PYTHON:-python}")
+[[ $python = /* ]] || python=$PWD/$python
 folder=$(mkdir -p "${1:-wheels}" && cd "${1:-wheels}" && pwd)
 
 "$python" -m pip --version > /dev/null 2>&1 ||
@@ -32,7 +33,10 @@ else:
     sys.exit('error: no mmcv in this environment; install mmdcl with an extra')
 name = name.removesuffix('-lite')
 python = 'cp%d%d' % sys.version_info[:2]
-device = f'cu{torch.version.cuda}' if torch.cuda.is_available() else 'cpu'
+device = 'cpu'
+if torch.cuda.is_available():
+    capability = '%d%d' % torch.cuda.get_device_capability()
+    device = f'cu{torch.version.cuda}-sm{capability}'
 major, minor = torch.__version__.split('.')[:2]
 print(name, found, f'{int(major):02d}{int(minor):02d}',
       f'torch{torch.__version__}-{device}-{python}-{name}{found}',

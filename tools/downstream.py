@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def adopt_backbone(
             if key.startswith('model.backbone.')
         }
         cfg.merge_from_dict(chosen)
-    cfg.model.backbone.pop('init_cfg', None)
+    _no_other_weights(cfg.model)
     backbone = MODELS.build(plain_backbone(cfg.model.backbone))
     backbone.eval()
     with torch.no_grad():
@@ -53,12 +54,31 @@ def adopt_backbone(
         wanted = backbone.state_dict()
     else:
         _fit_heads(cfg, [x.shape[1] for x in features])
-        model = MODELS.build(cfg.model)
+        model = MODELS.build(deepcopy(cfg.model))  # some change their config
         names = backbone_names(model, 'backbone')
         state = model.state_dict()
         wanted = {name: state[long] for name, long in names.items()}
-    find_backbone(checkpoint, wanted, args.prefix)
+    try:
+        find_backbone(checkpoint, wanted, args.prefix)
+    except ValueError as error:
+        if theirs:
+            raise
+        sys.exit(
+            f'error: {error}\nThe file does not say what network it is, so '
+            'that of the benchmark was tried; say it by --cfg-options, such '
+            'as model.backbone.depth=18'
+        )
     check_style(checkpoint, backbone)
+
+
+def _no_other_weights(model: dict) -> None:
+    """What upstream's configs would load before, or instead."""
+    if 'pretrained' in model:
+        model.pretrained = None
+    shared_head = (model.get('roi_head') or {}).get('shared_head')
+    for part in (model, model.backbone, shared_head):
+        if part:
+            part.pop('init_cfg', None)
 
 
 def _name_the_network(theirs: dict, ours: dict) -> None:
@@ -77,7 +97,8 @@ def _take_all(cfg: Config, theirs: dict) -> None:
 def _take_resnet(cfg: Config, theirs: dict) -> None:
     """Strides, stages and norms stay those of the detector or segmentor."""
     kinds = [
-        x['type'].rpartition('.')[2] for x in (theirs, cfg.model.backbone)
+        getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+        for kind in (theirs['type'], cfg.model.backbone.type)
     ]
     if kinds[0] != kinds[1]:
         sys.exit(
@@ -87,24 +108,34 @@ def _take_resnet(cfg: Config, theirs: dict) -> None:
         )
     if kinds[0] == 'ResNet':
         same = {key: theirs[key] for key in RESNET if key in theirs}
-        cfg.model.backbone.update(same)
+        style = theirs.get('style', 'pytorch')
+        cfg.model.backbone.update(same, style=style)
+        shared_head = (cfg.model.get('roi_head') or {}).get('shared_head')
+        if shared_head:
+            shared_head.style = style
 
 
 def _fit_heads(cfg: Config, channels: list[int]) -> None:
-    """Tell neck and heads how many channels the backbone's maps have."""
-    if cfg.model.get('neck'):
-        cfg.model.neck.in_channels = channels
+    """Tell neck and heads how many channels the backbone's maps have.
+
+    What has another form than FPN or mmseg's heads is left as it is.
+    """
+    neck = cfg.model.get('neck')
+    if neck:
+        first = neck[0] if isinstance(neck, list) else neck
+        if isinstance(first.get('in_channels'), list):
+            first.in_channels = channels
         return
     for name in ('decode_head', 'auxiliary_head'):
         heads = cfg.model.get(name) or []
         for head in heads if isinstance(heads, list) else [heads]:
-            at = head.in_index
-            listed = isinstance(at, (list, tuple))
-            head.in_channels = (
-                [channels[i] for i in at] if listed else channels[at]
-            )
+            at = head.get('in_index')
+            if isinstance(at, int):
+                head.in_channels = channels[at]
+            elif at is not None:
+                head.in_channels = [channels[i] for i in at]
     rpn = cfg.model.get('rpn_head')
-    if rpn and rpn.in_channels != channels[-1]:
+    if rpn and rpn.get('in_channels', channels[-1]) != channels[-1]:
         sys.exit(
             f'error: the heads of {cfg.filename} are for {rpn.in_channels} '
             f'channels, as ResNet-50 gives, not {channels[-1]}; use a config '
@@ -125,8 +156,8 @@ def check_labels(cfg: Config) -> None:
                     f'model has {count}; set --cfg-options '
                     f'{head}={len(classes)}'
                 )
-            if 'head' in cfg.model:
-                _check_image_labels(where, dataset, head, count)
+        if 'head' in cfg.model:
+            _check_image_labels(where, dataset, cfg.model.head)
 
 
 def _build(where: str, config: dict) -> BaseDataset:
@@ -143,10 +174,9 @@ def _build(where: str, config: dict) -> BaseDataset:
         sys.exit(f'error: {where}: {error}')
     except ValueError as error:
         if 'at least one array' in str(error):  # mmengine packs nothing
-            sys.exit(
-                f'error: {where} is empty: it has no image, or none with '
-                f'an object of the classes {(config.get("metainfo") or {})}'
-            )
+            classes = (config.get('metainfo') or {}).get('classes')
+            of = f', or none with an object of {classes}' if classes else ''
+            sys.exit(f'error: {where} is empty: it has no image{of}')
         raise
     first = (
         dataset[0]
@@ -162,22 +192,24 @@ def _build(where: str, config: dict) -> BaseDataset:
     return dataset
 
 
+HEADS = ('head', 'roi_head', 'bbox_head', 'mask_head', 'decode_head')
+HEADS += ('auxiliary_head',)
+
+
 def _num_classes(config: Any, path: str) -> Iterator[tuple[str, int]]:
     """Where a model says how many classes it has."""
-    if isinstance(config, dict):
-        if config.get('num_classes') and 'loss' not in path:
-            yield f'{path}.num_classes', config['num_classes']
-        for key, value in config.items():
-            if key != 'data_preprocessor':
-                yield from _num_classes(value, f'{path}.{key}')
-    elif isinstance(config, (list, tuple)):
+    if isinstance(config, (list, tuple)):
         for i, value in enumerate(config):
             yield from _num_classes(value, f'{path}.{i}')
+    elif isinstance(config, dict):
+        if config.get('num_classes'):
+            yield f'{path}.num_classes', config['num_classes']
+        for name in HEADS:
+            yield from _num_classes(config.get(name), f'{path}.{name}')
 
 
-def _check_image_labels(
-    where: str, dataset: BaseDataset, head: str, wanted: int
-) -> None:
+def _check_image_labels(where: str, dataset: BaseDataset, head: dict) -> None:
+    wanted = head.get('num_classes')
     labels = [
         dataset.get_data_info(i).get('gt_label') for i in range(len(dataset))
     ]
@@ -186,6 +218,8 @@ def _check_image_labels(
             f'error: {where} has images without labels; this protocol needs '
             'them (`with_label=True`, or an `ann_file` with labels)'
         )
+    if not wanted:
+        return
     if len(set(labels)) < wanted:
         print(
             f'beware: {where} has images of {len(set(labels))} of {wanted} '
@@ -194,5 +228,6 @@ def _check_image_labels(
     if max(labels) >= wanted:
         sys.exit(
             f'error: {where} has label {max(labels)}, but the classifier has '
-            f'{wanted} classes; set --cfg-options {head}={max(labels) + 1}'
+            f'{wanted} classes; set --cfg-options '
+            f'model.head.num_classes={max(labels) + 1}'
         )

@@ -10,6 +10,8 @@ line to OUT.jsonl and a row to OUT.md.
 import argparse
 import json
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from downstream import adopt_backbone, check_labels
@@ -21,13 +23,14 @@ from launch import (
     load_config,
     run,
 )
+from mmengine.dist import is_main_process
 from provenance import provenance
 
 from mmdcl.checkpoints import read_checkpoint
 
 BENCHMARKS = ROOT / 'configs' / 'benchmarks'
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
-DENSE = ('detection', 'segmentation')
+DENSE = {'detection': 'mmdet', 'segmentation': 'mmseg'}
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,7 +38,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('checkpoint', help='.pth or .safetensors')
+    parser.add_argument(
+        'checkpoint', help='.pth, .safetensors, or .pkl of detectron2'
+    )
     parser.add_argument(
         '--protocol', choices=[*PROTOCOLS, *DENSE], required=True
     )
@@ -86,9 +91,10 @@ def parse_args() -> argparse.Namespace:
             )
         args.config = there[args.dataset]
     if not args.work_dir:
+        name = '_'.join(Path(args.checkpoint).with_suffix('').parts[-2:])
+        name += '_random' if args.random_init else ''
         args.work_dir = str(
-            Path('work_dirs', Path(args.config).stem)
-            / '_'.join(Path(args.checkpoint).with_suffix('').parts[-2:])
+            Path('work_dirs', Path(args.config).stem, f'{name}_s{args.seed}')
         )
     return args
 
@@ -112,7 +118,7 @@ def record(args: argparse.Namespace, metrics: dict) -> dict:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with args.out.with_suffix('.jsonl').open('a') as lines:
         print(json.dumps(row), file=lines)
-    head = ['checkpoint', 'weights', 'protocol', 'dataset', 'fraction']
+    head = ['checkpoint', 'weights', 'protocol', 'config', 'fraction']
     head += ['seed', 'options', 'result']
     found = ', '.join(f'{k} {v:.4g}' for k, v in row['metrics'].items())
     options = ', '.join(f'{k}={v}' for k, v in row['options'].items())
@@ -128,10 +134,29 @@ def record(args: argparse.Namespace, metrics: dict) -> dict:
     return row
 
 
+def _need(library: str) -> None:
+    """Stop without the library; give mmcv its operators before it is used."""
+    if find_spec(library) is None:
+        extra = library.removeprefix('mm')
+        sys.exit(
+            f'error: this protocol needs {library}: pip install '
+            f"'mmdcl[{extra}]', or 'mmdcl[{extra}-openmmlab]' beside the "
+            'original mmengine'
+        )
+    import_module('mmdcl.mmcv_ops')
+
+
 def main() -> None:
     args = parse_args()
+    if args.protocol in DENSE:
+        _need(DENSE[args.protocol])
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
     cfg = load_config(args)
+    if args.amp and args.protocol == 'knn':
+        sys.exit('error: --amp is for protocols that train, knn does not')
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.fraction is not None:
         if args.protocol != 'few-labels':
             sys.exit('error: --fraction is for --protocol few-labels')
@@ -145,6 +170,7 @@ def main() -> None:
             cfg.test_cfg[key] = value
     cfg.randomness = dict(seed=args.seed)
     finish_config(cfg, args)
+    cfg.load_from, cfg.resume = None, False  # all weights are the checkpoint's
     adopt_backbone(cfg, checkpoint, args)
     check_labels(cfg)
     if not args.random_init:
@@ -163,7 +189,9 @@ def main() -> None:
     runner = build_runner(cfg)
     if args.protocol != 'knn':
         runner.train()
-    record(args, runner.test())
+    metrics = runner.test()
+    if is_main_process():
+        record(args, metrics)
 
 
 if __name__ == '__main__':

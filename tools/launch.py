@@ -1,4 +1,4 @@
-"""What train.py and test.py share: flags, config, data and machine checks."""
+"""What the tools share: flags, config, data and machine checks."""
 
 import argparse
 import os
@@ -171,15 +171,16 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
 
 def _move_data(cfg: Config, root: str) -> None:
     """Another folder for all datasets, and for what evaluators read of it."""
+    before = {dataset.get('data_root') for _, dataset in _datasets(cfg)}
     for name in ('val_evaluator', 'test_evaluator'):
-        loader = cfg.get(name.replace('evaluator', 'dataloader')) or {}
-        before = (loader.get('dataset') or {}).get('data_root')
         found = cfg.get(name) or []
         for evaluator in found if isinstance(found, list) else [found]:
-            listed = evaluator.get('ann_file') or ''
-            if before and listed.startswith(before):
-                inside = listed.removeprefix(before).lstrip('/')
-                evaluator.ann_file = str(Path(root, inside))
+            for key in ('ann_file', 'seg_prefix'):
+                path = Path(evaluator.get(key) or '/')
+                for folder in filter(None, before):
+                    if path.is_relative_to(folder):
+                        moved = Path(root, path.relative_to(folder))
+                        evaluator[key] = str(moved)
     for _, dataset in _datasets(cfg):
         dataset.data_root = root
 
@@ -236,6 +237,16 @@ def _distribute_on_cpu(cfg: Config) -> None:
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
     cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    _without_sync_bn(cfg.model)
+
+
+def _without_sync_bn(model) -> None:
+    """SyncBN, which needs GPUs, as BN."""
+    for part in model.values() if isinstance(model, dict) else model:
+        if isinstance(part, (dict, list, tuple)):
+            _without_sync_bn(part)
+    if isinstance(model, dict) and model.get('type') == 'SyncBN':
+        model['type'] = 'BN'
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -63,27 +63,33 @@ def plain_backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def check_style(checkpoint: Mapping[str, Any], backbone: nn.Module) -> None:
+def check_style(checkpoint: Mapping[str, Any], *parts: nn.Module) -> None:
     """Compare where two ResNets of the same weights put their stride.
 
     Args:
         checkpoint: Of :func:`mmdcl.checkpoints.read_checkpoint`; one without
             a config passes.
-        backbone: To be loaded.
+        *parts: To be loaded.
 
     Raises:
         ValueError: One is of style ``pytorch``, the other ``caffe``.
     """
     model = pretraining_config(checkpoint).get('model') or {}
-    pretrained = model.get('backbone') or {}
-    ours = getattr(backbone, 'style', None)
+    pretrained = model.get('backbone')
+    if not pretrained:
+        return
     theirs = pretrained.get('style', 'pytorch')
-    if pretrained and ours in ('pytorch', 'caffe') and ours != theirs:
+    found = {
+        getattr(module, 'style', None)
+        for part in parts
+        for module in part.modules()
+    }
+    if other := (found & {'pytorch', 'caffe'}) - {theirs}:
         raise ValueError(
             f'the backbone was pretrained with style={theirs!r} and is of '
-            f'style={ours!r} here: the same names and shapes, but other '
-            f'strides; set model.backbone.style={theirs!r} (and of '
-            'roi_head.shared_head)'
+            f'style={other.pop()!r} here: the same names and shapes, but '
+            f'other strides; set style={theirs!r} in model.backbone and in '
+            'model.roi_head.shared_head'
         )
 
 
@@ -107,14 +113,15 @@ def preprocessing_differences(
         return []
     found = []
     for key in ('mean', 'std'):
-        before = [round(x, 3) for x in then.get(key) or ()]
+        before = [round(float(x), 3) for x in then.get(key) or ()]
         now = getattr(preprocessor, key, None)
         now = [] if now is None else now.flatten().tolist()
-        now = [round(x, 3) for x in now]
+        now = [round(float(x), 3) for x in now]
         if before != now:
             found.append(f'{key} {before or "none"}, here {now or "none"}')
     before = bool(then.get('to_rgb') or then.get('bgr_to_rgb'))
-    now = bool(getattr(preprocessor, '_channel_conversion', False))
+    now = getattr(preprocessor, 'to_rgb', False)  # ClsDataPreprocessor
+    now = bool(getattr(preprocessor, '_channel_conversion', now))
     if before != now:
         turned = {True: 'turned around', False: 'as the dataset gives them'}
         found.append(f'channels {turned[before]}, here {turned[now]}')

@@ -40,7 +40,9 @@ def _state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             name = name.replace('_orig_mod.', '')
             while name.startswith('module.'):
                 name = name.removeprefix('module.')
-            state[from_detectron2(name)] = tensor
+            state[name] = tensor
+    if any('stem.conv1.norm.' in name for name in state):
+        return {from_detectron2(name): x for name, x in state.items()}
     return state
 
 
@@ -162,15 +164,19 @@ def backbone_names(model: nn.Module, backbone: str = '') -> dict[str, str]:
         model: The whole model.
         backbone: The module in it, or ``''`` if the model is the backbone.
     """
-    places = {backbone: ''}
-    if getattr(getattr(model, 'roi_head', None), 'shared_head', None):
-        places['roi_head.shared_head'] = 'layer'
     return {
         name: f'{place}.{name}'.removeprefix('.')
-        for place, start in places.items()
+        for place in _places(model, backbone)
         for name in model.get_submodule(place).state_dict()
-        if name.startswith(start)
+        if place == backbone or name.startswith('layer')
     }
+
+
+def _places(model: nn.Module, backbone: str) -> list[str]:
+    roi_head = getattr(model, 'roi_head', None)
+    if getattr(roi_head, 'shared_head', None) is None:
+        return [backbone]
+    return [backbone, 'roi_head.shared_head']
 
 
 def load_backbone(
@@ -199,7 +205,8 @@ def load_backbone(
     state = model.state_dict()
     wanted = {name: state[long] for name, long in names.items()}
     found = find_backbone(checkpoint, wanted, prefix)
-    check_style(checkpoint, model.get_submodule(backbone))
+    places = _places(model, backbone)
+    check_style(checkpoint, *map(model.get_submodule, places))
     model.load_state_dict(
         {names[name]: tensor for name, tensor in found.tensors.items()},
         strict=False,

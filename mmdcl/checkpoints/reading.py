@@ -66,11 +66,18 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     if path.suffix == '.pkl':
         if not trust:
             raise ValueError(_untrusted(path, 'it is a plain pickle'))
-        with path.open('rb') as file:
-            found = _as_dict(path, pickle.load(file))
+        try:
+            with path.open('rb') as file:
+                found = _as_dict(path, pickle.load(file, encoding='latin1'))
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(_broken(path)) from error
         arrays = found.get('model')  # detectron2 keeps them as numpy's
         if isinstance(arrays, dict):
-            found['model'] = {k: torch.as_tensor(x) for k, x in arrays.items()}
+            found['model'] = {
+                name: torch.as_tensor(x)
+                for name, x in arrays.items()
+                if hasattr(x, 'dtype')
+            }
         return found
     safe_globals = getattr(torch.serialization, 'safe_globals', None)
     allow = safe_globals(_IGNORED) if safe_globals else nullcontext()

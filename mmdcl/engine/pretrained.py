@@ -65,7 +65,14 @@ class PretrainedBackboneHook(Hook):
         self._load(runner)
 
     def _load(self, runner) -> None:
-        if self._loaded or runner._has_loaded:
+        if self._loaded:
+            return
+        if runner._has_loaded:
+            self._loaded = True
+            runner.logger.warning(
+                f'{self.backbone}: weights are those of load_from or resume, '
+                f'not of {self.checkpoint}'
+            )
             return
         model = runner.model
         model = model.module if is_model_wrapper(model) else model

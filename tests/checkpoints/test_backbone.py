@@ -8,7 +8,11 @@ from mmpretrain.registry import MODELS
 from torch import nn
 
 from mmdcl.checkpoints import find_backbone, load_backbone
-from mmdcl.checkpoints.architecture import plain_backbone, pretraining_config
+from mmdcl.checkpoints.architecture import (
+    plain_backbone,
+    preprocessing_differences,
+    pretraining_config,
+)
 
 
 def resnet(depth=18, **kwargs):
@@ -131,6 +135,26 @@ def test_the_same_weights_with_other_strides_are_refused():
     load_backbone(resnet(depth=50), checkpoint)
     with pytest.raises(ValueError, match=r"style='caffe' here"):
         load_backbone(resnet(depth=50, style='caffe'), checkpoint)
+    model = Detector(depth=50)
+    load_backbone(model, checkpoint, backbone='backbone')
+    model.roi_head.shared_head.layer4 = resnet(depth=50, style='caffe').layer4
+    with pytest.raises(ValueError, match=r"style='caffe' here"):
+        load_backbone(model, checkpoint, backbone='backbone')
+
+
+@pytest.mark.parametrize(
+    'kind', ['SelfSupDataPreprocessor', 'ClsDataPreprocessor']
+)
+def test_the_same_preprocessing_is_no_difference(kind):
+    norm = dict(mean=[1, 2, 3], std=[4, 5, 6], to_rgb=True)
+    meta = dict(cfg=f'model = dict(data_preprocessor={norm!r})')
+    same = MODELS.build(dict(norm, type=kind))
+    assert preprocessing_differences(dict(meta=meta), same) == []
+    other = MODELS.build(dict(norm, type=kind, to_rgb=False, std=[4, 5, 7]))
+    assert preprocessing_differences(dict(meta=meta), other) == [
+        'std [4.0, 5.0, 6.0], here [4.0, 5.0, 7.0]',
+        'channels turned around, here as the dataset gives them',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_other_preprocessing_is_a_warning(checkpoint, tmp_path, capfd):
     model = dict(SIMCLR, data_preprocessor=dict(norm, mean=[1, 1, 3]))
     runner(tmp_path, model=model, custom_hooks=pretrained).val()
     text = ''.join(capfd.readouterr())
-    assert 'with mean [1, 1, 1], here [1, 1, 3]' in text
+    assert 'with mean [1.0, 1.0, 1.0], here [1.0, 1.0, 3.0]' in text
     assert 'with channels turned around, here as the' in text
 
 

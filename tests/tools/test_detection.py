@@ -87,7 +87,7 @@ def test_a_detector_starts_from_every_tensor_and_learns(
     checkpoint, data, tmp_path, monkeypatch
 ):
     options = ['train_cfg.max_iters=25', 'optim_wrapper.optimizer.lr=0.02']
-    options += ['default_hooks.checkpoint.interval=25']
+    options += ['default_hooks.checkpoint.interval=25', 'load_from=no.pth']
     run(monkeypatch, checkpoint, data, *options)
     row = json.loads(tmp_path.joinpath('found.jsonl').read_text())
     assert row['metrics']['coco/bbox_mAP_50'] > 0.05
