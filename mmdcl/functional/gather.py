@@ -54,6 +54,30 @@ def _all_gather(x: Tensor, sizes: list[int]) -> Tensor:
     )
 
 
+class Peers:
+    """Who holds which rows of a batch; its sizes are exchanged once.
+
+    Args:
+        rows: Number of rows of this process.
+
+    Attributes:
+        alone: There is one process.
+        total: Number of rows of all processes.
+        own: Where this process's rows are among them.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.alone = _world_size() == 1
+        self._sizes = [rows] if self.alone else _rows_per_rank(rows)
+        start = 0 if self.alone else sum(self._sizes[: dist.get_rank()])
+        self.total = sum(self._sizes)
+        self.own = slice(start, start + rows)
+
+    def gather(self, x: Tensor) -> Tensor:
+        """Rows ``(G, ...)`` of all processes, without gradient."""
+        return x if self.alone else _all_gather(x, self._sizes)
+
+
 class _Gather(torch.autograd.Function):
     """All-gather whose backward sums what all ranks send to a row.
 

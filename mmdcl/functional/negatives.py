@@ -1,5 +1,6 @@
 """From embeddings to the two rows that every loss is made of."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -7,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .contrast import require_positive
-from .gather import gather_rows
+from .gather import Peers, gather_rows
+from .tiles import LOWEST_TEMPERATURE, against_columns, among_all
 
 
 class Contrast(NamedTuple):
@@ -60,45 +62,58 @@ def _normalised(view1: Tensor, view2: Tensor) -> Tensor:
     return F.normalize(views, dim=-1)  # (2, B, D)
 
 
-def _gathered(views: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns ``(2, G, D)``, and which image of them each anchor is."""
-    columns, start = gather_rows(views.transpose(0, 1))
-    images = len(columns)
-    if images < 2:
+def _peers(views: Tensor) -> Peers:
+    peers = Peers(views.shape[1])
+    if peers.total < 2:
         raise ValueError(
             'a contrastive loss needs at least 2 images in the global '
-            f'batch, got {images}: there is no negative. Raise the batch '
+            f'batch, got {peers.total}: there is no negative. Raise the batch '
             'size, or set `drop_last=True` in the train dataloader if '
             'only the last batch of an epoch is that small'
         )
-    own = torch.arange(start, start + views.shape[1], device=views.device)
-    return columns.transpose(0, 1), own
+    return peers
 
 
-def _reduce(
-    anchors: Tensor, columns: Tensor, own: Tensor, temperature: float
-) -> tuple[Tensor, Tensor]:
-    """``s`` and mean cosine over the columns of all other images.
+def _in_tiles(temperature: float, tile: int | None) -> bool:
+    if tile is not None and tile < 0:
+        raise ValueError(f'`tile` must be >= 0, got {tile}')
+    return tile != 0 and temperature >= LOWEST_TEMPERATURE
+
+
+def _all_at_once(
+    anchors: Tensor, columns: Tensor, first: int, temperature: float
+) -> Tensor:
+    """``S (A, B)`` from the whole matrix, at any temperature.
 
     Args:
-        anchors: ``(N, D)``.
-        columns: ``(V, G, D)``, each image ``V`` times.
-        own: ``(N,)`` index of the image of each anchor, in [0, G).
+        anchors: ``(A, B, D)``, image ``first`` and following.
+        columns: ``(V, G, D)``.
+        first: Index of the first image of this process, in [0, G).
         temperature: > 0.
     """
     views, images, _ = columns.shape
-    logits = anchors @ columns.flatten(0, 1).T / temperature  # (N, VG)
-    view = torch.arange(views, device=own.device)
+    own = torch.arange(first, first + anchors.shape[1], device=columns.device)
+    view = torch.arange(views, device=columns.device)
+    logits = anchors.flatten(0, 1) @ columns.flatten(0, 1).T / temperature
     # Not by assignment: in some versions that waits for an accelerator.
-    logits = logits.scatter(1, own[:, None] + images * view, -torch.inf)
-    with torch.no_grad():
-        others = columns.sum((0, 1)) - columns[:, own].sum(0)  # (N, D)
-        neg = (anchors * others).sum(-1) / (views * (images - 1))
-    return torch.logsumexp(logits, dim=1), neg
+    excluded = (own[:, None] + images * view).repeat(len(anchors), 1)
+    logits = logits.scatter(1, excluded, -torch.inf)
+    return torch.logsumexp(logits, dim=1).view(anchors.shape[:2])
+
+
+@torch.no_grad()
+def _mean_negative(anchors: Tensor, columns: Tensor, own: slice) -> Tensor:
+    """Mean product ``(A, B)`` with the columns of all other images."""
+    views, images, _ = columns.shape
+    others = columns.sum((0, 1)) - columns[:, own].sum(0)  # (B, D)
+    return (anchors * others).sum(-1) / (views * (images - 1))
 
 
 def two_view_contrast(
-    view1: Tensor, view2: Tensor, temperature: float
+    view1: Tensor,
+    view2: Tensor,
+    temperature: float,
+    tile: int | None = None,
 ) -> Contrast:
     """Contrast two views of each image with both views of all other images.
 
@@ -106,10 +121,16 @@ def two_view_contrast(
     autocast. Each process computes the rows of its own ``2B`` anchors against
     the columns of the global batch; self and positive are left out by index.
 
+    Similarities are computed in tiles, forward and backward, so that memory
+    grows with ``N`` and not with its square; below a temperature of 0.03 all
+    at once.
+
     Args:
         view1: ``(B, D)`` embeddings of the first views on this process.
         view2: ``(B, D)`` embeddings of the second views, same order.
         temperature: > 0.
+        tile: Rows of a tile, or 0: all similarities at once, for second
+            derivatives. Default: what suits the device.
 
     Returns:
         Rows of the ``N = 2B`` anchors, first views first; an anchor has
@@ -122,10 +143,15 @@ def two_view_contrast(
     require_positive('temperature', temperature)
     with torch.autocast(view1.device.type, enabled=False):
         z = _normalised(view1, view2)
-        columns, own = _gathered(z)
-        pos = (z[0] * z[1]).sum(-1).repeat(2)  # (2B,)
-        s, neg = _reduce(z.flatten(0, 1), columns, own.repeat(2), temperature)
-    return Contrast(pos, s, neg)
+        peers = _peers(z)
+        pos = (z[0] * z[1]).sum(-1)
+        if _in_tiles(temperature, tile):
+            s, columns = among_all(z, temperature, tile, peers)
+        else:
+            columns = gather_rows(z.transpose(0, 1))[0].transpose(0, 1)
+            s = _all_at_once(z, columns, peers.own.start, temperature)
+        neg = _mean_negative(z, columns, peers.own)
+    return Contrast(pos.repeat(2), s.flatten(), neg.flatten())
 
 
 def neighbor_contrast(
@@ -135,6 +161,7 @@ def neighbor_contrast(
     prediction2: Tensor,
     temperature: float,
     both_views: bool = False,
+    tile: int | None = None,
 ) -> Contrast:
     """Contrast neighbours of each view with predictions of the other view.
 
@@ -152,6 +179,7 @@ def neighbor_contrast(
         both_views: Negatives are both views of all other images, ``K =
             2(G - 1)``, instead of the positive's view only, ``K = G - 1``
             (the paper).
+        tile: As in :func:`two_view_contrast`.
 
     Returns:
         Rows of the ``N = 2B`` anchors, neighbours of first views first.
@@ -169,16 +197,19 @@ def neighbor_contrast(
                 'neighbours and predictions must both be (B, D), got '
                 f'{tuple(n.shape[1:])} and {tuple(p.shape[1:])}'
             )
-        columns, own = _gathered(p)
-        pos = (n * p.flip(0)).sum(-1).flatten()  # (2B,)
-        if both_views:
-            s, neg = _reduce(
-                n.flatten(0, 1), columns, own.repeat(2), temperature
-            )
-        else:
-            halves = [
-                _reduce(n[view], columns[1 - view][None], own, temperature)
-                for view in (0, 1)
-            ]
-            s, neg = (torch.cat(rows) for rows in zip(*halves, strict=True))
-    return Contrast(pos, s, neg)
+        peers = _peers(p)
+        columns = gather_rows(p.transpose(0, 1))[0].transpose(0, 1)
+        pos = (n * p.flip(0)).sum(-1)
+        # Anchors with their columns: both halves at once, or one by one.
+        parts = [(n, columns)]
+        if not both_views:
+            parts = [(n[:1], columns[1:]), (n[1:], columns[:1])]
+        rows = []
+        for anchors, negatives in parts:
+            reduce = _all_at_once
+            if _in_tiles(temperature, tile):
+                reduce = partial(against_columns, tile=tile)
+            s = reduce(anchors, negatives, peers.own.start, temperature)
+            rows.append((s, _mean_negative(anchors, negatives, peers.own)))
+        s, neg = (torch.cat(x).flatten() for x in zip(*rows, strict=True))
+    return Contrast(pos.flatten(), s, neg)

@@ -109,6 +109,7 @@ class NNCLR(TwoViewAlgorithm):
             *predictions.chunk(2),
             temperature=self.head.temperature,
             both_views=self.negatives == 'both_views',
+            tile=self.tile,
         )
         return rows, more
 

@@ -23,4 +23,7 @@ class SimCLR(TwoViewAlgorithm):
     def contrast(
         self, view1: Tensor, view2: Tensor, data_samples: list | None
     ) -> tuple[Contrast, dict[str, Tensor]]:
-        return two_view_contrast(view1, view2, self.head.temperature), {}
+        rows = two_view_contrast(
+            view1, view2, self.head.temperature, self.tile
+        )
+        return rows, {}

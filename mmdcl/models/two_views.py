@@ -30,6 +30,8 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         neck: Config of the projection head.
         head: Config of a head of mmdcl: ``mmdcl.DCLHead``, ``mmdcl.DCLWHead``
             or ``mmdcl.InfoNCEHead``.
+        tile: Rows of a tile of similarities, or 0: all at once; see
+            :func:`mmdcl.functional.two_view_contrast`.
         **kwargs: As in upstream's ``BaseSelfSupervisor``.
 
     Raises:
@@ -37,7 +39,12 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
     """
 
     def __init__(
-        self, backbone: dict, neck: dict, head: dict, **kwargs
+        self,
+        backbone: dict,
+        neck: dict,
+        head: dict,
+        tile: int | None = None,
+        **kwargs,
     ) -> None:
         given = isinstance(head, dict)
         kind = UPSTREAM_MODELS.get(head['type']) if given else type(head)
@@ -48,6 +55,7 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
                 'mmdcl.InfoNCEHead, without the key `loss`'
             )
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
+        self.tile = tile
         runnable(self)
 
     @abstractmethod

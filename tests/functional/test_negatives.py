@@ -26,13 +26,14 @@ def views(n=5, d=4, seed=0):
     return [view.clone().requires_grad_() for view in z]
 
 
+@pytest.mark.parametrize('tile', [None, 0, 2, 3, 7])
 @pytest.mark.parametrize('tau', [0.05, 0.1, 0.5])
 @pytest.mark.parametrize('loss', LOSSES)
-def test_equals_the_loops_in_value_and_gradient(loss, tau):
+def test_equals_the_loops_in_value_and_gradient(loss, tau, tile):
     z = views()
     expected = contrastive(loss, *z, tau)
     expected_grads = torch.autograd.grad(expected, z)
-    pos, s, _ = two_view_contrast(*z, tau)
+    pos, s, _ = two_view_contrast(*z, tau, tile)
     value = LOSSES[loss](pos, s, tau).mean()
     torch.testing.assert_close(value, expected)
     grads = torch.autograd.grad(value, z)
