@@ -30,7 +30,15 @@ MAY_IMPORT = {
     '__init__.py': set(),
 }
 STANDARD = {'abc', 'ast', 'collections', 'contextlib', 'copy', 'difflib'}
-STANDARD |= {'importlib', 'itertools', 'json', 'logging', 'math', 'os'}
+STANDARD |= {
+    'functools',
+    'importlib',
+    'itertools',
+    'json',
+    'logging',
+    'math',
+    'os',
+}
 STANDARD |= {'pathlib', 'pickle', 'random', 're', 'sys', 'time', 'types'}
 STANDARD |= {'typing', 'warnings'}
 
