@@ -23,15 +23,25 @@ MAY_IMPORT = {
     }
     | UPSTREAM,
     'datasets': {'torch', 'numpy', 'cv2', 'sklearn', 'mmdcl.registry'}
+    | {'mmdcl.functional'}
     | {'mmdcl.datasets'}
     | UPSTREAM,
     'checkpoints': {'torch', 'safetensors', 'mmdcl.checkpoints'},
     'mmcv_ops.py': {'torch', 'torchvision'},
     '__init__.py': set(),
 }
-STANDARD = {'abc', 'ast', 'collections', 'contextlib', 'copy', 'difflib'}
+STANDARD = {
+    'abc',
+    'ast',
+    'enum',
+    'collections',
+    'contextlib',
+    'copy',
+    'difflib',
+}
 STANDARD |= {
     'functools',
+    'inspect',
     'importlib',
     'itertools',
     'json',

@@ -5,5 +5,13 @@ from .cifar import CIFAR10
 from .digits import Digits
 from .few_labels import FewLabels
 from .loading import LoadImageFromFile
+from .views import SplitViews
 
-__all__ = ['CIFAR10', 'DATASETS', 'Digits', 'FewLabels', 'LoadImageFromFile']
+__all__ = [
+    'CIFAR10',
+    'DATASETS',
+    'Digits',
+    'FewLabels',
+    'LoadImageFromFile',
+    'SplitViews',
+]

@@ -3,6 +3,7 @@
 from ..registry import HOOKS  # first: it says what to install
 from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
+from .device_views import DeviceViewsHook
 from .invalid_loss import InvalidLossHook
 from .knn import KNNTestLoop, KNNValLoop
 from .pretrained import PretrainedBackboneHook
@@ -13,6 +14,7 @@ __all__ = [
     'HOOKS',
     'AtomicCheckpointHook',
     'CheckpointMatchHook',
+    'DeviceViewsHook',
     'ExactTrainLoop',
     'InvalidLossHook',
     'KNNTestLoop',

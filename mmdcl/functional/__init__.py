@@ -2,7 +2,8 @@
 
 Letters used for shapes: ``N`` anchors, ``K`` negatives of an anchor, ``B``
 images on this process, ``G`` images on all processes, ``D`` width of an
-embedding, ``Q`` queries, ``M`` bank rows, ``C`` classes.
+embedding, ``Q`` queries, ``M`` bank rows, ``C`` classes; of images, where
+``B`` is any number of them, ``H`` and ``W`` pixels.
 """
 
 from .contrast import (
@@ -19,9 +20,11 @@ from .negatives import (
     two_view_contrast,
 )
 from .neighbors import knn_scores, nearest, vote
+from .photometric import apply_steps
 
 __all__ = [
     'Contrast',
+    'apply_steps',
     'dcl',
     'gather',
     'gather_rows',

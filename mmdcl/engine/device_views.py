@@ -1,0 +1,92 @@
+"""Flips, colours and blur on the device that trains."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from mmengine.device import get_device
+from mmengine.hooks import Hook
+
+from ..functional.photometric import LUMA, apply_steps
+from ..registry import HOOKS, TRANSFORMS
+
+
+def _leaves(dataset: Any) -> Iterator[Any]:
+    """Datasets with a pipeline, inside of whatever wraps them."""
+    inner = getattr(dataset, 'datasets', None)
+    if inner is None and hasattr(dataset, 'pipeline'):
+        yield dataset
+        return
+    for wrapped in inner or [dataset.dataset]:
+        yield from _leaves(wrapped)
+
+
+@HOOKS.register_module()
+class DeviceViewsHook(Hook):
+    """Workers decode and crop; the device does the rest, a batch at a time.
+
+    One line switches it on, beside any pipeline with upstream's
+    ``MultiView`` (SimCLR, NNCLR, MoCo, BYOL, ...)::
+
+        default_hooks = dict(views=dict(type='mmdcl.DeviceViewsHook'))
+
+    From each view the longest tail of ``RandomFlip``, ``ColorJitter``,
+    ``RandomGrayscale``, ``GaussianBlur``, ``Solarize`` and ``RandomApply``
+    moves to the device; whatever is before stays in the workers, and a line
+    in the log says what is where. Each image keeps its own parameters, drawn
+    by upstream's transforms in the workers: seeds, resuming and
+    distributions are those of the pipeline without this hook. Pixels differ
+    from upstream's by rounding, which there happens after each transform,
+    and blur is a Gaussian where Pillow's is a sum of boxes.
+
+    Raises:
+        TypeError: There is no ``MultiView``, or images are not of three
+            channels of uint8.
+    """
+
+    # After the timer has seen how long the data took.
+    priority = 'LOW'
+
+    def before_train(self, runner) -> None:
+        loader = runner.train_dataloader
+        for dataset in _leaves(loader.dataset):
+            if hasattr(dataset.pipeline, 'transforms'):  # not split before
+                self._split(runner, dataset)
+        # Loops over iterations may have started their workers already.
+        batches = getattr(runner.train_loop, 'dataloader_iterator', None)
+        if batches is not None:
+            loader._iterator = None
+            runner.train_loop.dataloader_iterator = type(batches)(loader)
+
+    def _split(self, runner, dataset: Any) -> None:
+        transforms = dataset.pipeline.transforms
+        views = TRANSFORMS.build(
+            dict(type='mmdcl.SplitViews', transforms=transforms)
+        )
+        dataset.pipeline = views
+        for here, there in views.parts():
+            runner.logger.info(
+                f'views: {here} in the workers; {there} on {get_device()}'
+            )
+            if there == 'nothing':
+                runner.logger.warning(
+                    'mmdcl.DeviceViewsHook has nothing to do for a view: it '
+                    'knows none of the last transforms'
+                )
+
+    def before_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
+        steps = (data_batch or {}).pop('view_steps', None)
+        if steps is None:
+            return
+        device = torch.device(get_device())
+        # Images of upstream are BGR, or its transforms take them for that.
+        data_batch['inputs'] = [
+            apply_steps(
+                images.to(device, non_blocking=True),
+                steps[:, view],
+                LUMA[::-1],
+            )
+            for view, images in enumerate(data_batch['inputs'])
+        ]

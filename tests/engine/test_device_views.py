@@ -1,0 +1,97 @@
+"""The hook gives a model the views that it would have got without it."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+from tests.runs import SIMCLR, loader, runner
+
+JITTER = dict(type='ColorJitter', brightness=0.4, contrast=0.4, hue=0.1)
+VIEW = [
+    dict(type='RandomResizedCrop', scale=24),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomApply', transforms=[JITTER], prob=0.8),
+    dict(type='GaussianBlur', radius=1.0, prob=0.5),
+]
+TOGETHER = [
+    dict(type='MultiView', num_views=2, transforms=[VIEW]),
+    dict(type='PackInputs'),
+]
+LOOPS = {
+    'ExactTrainLoop': dict(type='mmdcl.ExactTrainLoop', max_epochs=1),
+    'IterBasedTrainLoop': dict(type='IterBasedTrainLoop', max_iters=4),
+}
+SLOW_MOMENTUM = dict(
+    type='MoCo',
+    queue_len=32,
+    feat_dim=8,
+    momentum=0.001,
+    backbone=SIMCLR['backbone'],
+    neck=dict(SIMCLR['neck'], type='MoCoV2Neck', with_avg_pool=True),
+    head=dict(type='mmdcl.DCLHead'),
+)
+
+
+class Watch(Hook):
+    """Keeps what the model is given."""
+
+    def __init__(self) -> None:
+        self.seen: list[np.ndarray] = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        assert set(data_batch) == {'inputs', 'data_samples'}
+        self.seen.append(torch.cat(data_batch['inputs']).float().numpy())
+
+
+def views(work_dir, loop, hooks, workers=0, model=SIMCLR):
+    watch = Watch()
+    train = loader('train', TOGETHER, batch_size=16, num_workers=workers)
+    train['dataset'] = dict(
+        type='ConcatDataset', datasets=[dict(train['dataset'], indices=64)]
+    )
+    run = runner(
+        work_dir,
+        model=model,
+        train_dataloader=train,
+        train_cfg=LOOPS[loop],
+        default_hooks=hooks,
+        val_dataloader=None,
+        val_cfg=None,
+        val_evaluator=None,
+    )
+    run.register_hook(watch, 'LOWEST')
+    run.train()
+    return np.stack(watch.seen)
+
+
+HOOK = dict(views=dict(type='mmdcl.DeviceViewsHook'))
+
+
+@pytest.mark.parametrize(
+    ('loop', 'workers'),
+    [('ExactTrainLoop', 0), ('ExactTrainLoop', 2), ('IterBasedTrainLoop', 1)],
+)
+def test_views_are_those_without_the_hook(tmp_path, loop, workers):
+    plain = views(tmp_path, loop, {}, workers)
+    moved = views(tmp_path, loop, HOOK, workers)
+    assert plain.shape == moved.shape == (4, 32, 3, 24, 24)
+    if loop == 'ExactTrainLoop':  # the other restarts its workers
+        assert np.abs(plain - moved).mean() < 2
+    assert len(np.unique(moved)) > 256  # of float, not of uint8
+
+
+def test_under_moco_of_upstream(tmp_path):
+    moved = views(tmp_path, 'ExactTrainLoop', HOOK, model=SLOW_MOMENTUM)
+    assert moved.shape == (4, 32, 3, 24, 24)
+
+
+def test_a_pipeline_of_one_view(tmp_path):
+    plain = [dict(type='Resize', scale=(16, 16)), dict(type='PackInputs')]
+    run = runner(
+        tmp_path,
+        train_dataloader=loader('train', plain),
+        default_hooks=HOOK,
+    )
+    with pytest.raises(TypeError, match='needs a pipeline with one MultiView'):
+        run.train()
