@@ -39,7 +39,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 # The tested set: the newest versions that fit, for every Python we support.
 constraints: $(INSTALLED)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
-	    --extra det --extra seg --extra dev --extra tensorboard --upgrade --quiet \
+	    --extra det --extra seg --extra dev --extra bench --extra tensorboard \
+	    --upgrade --quiet \
 	    --no-annotate --no-header --no-emit-index-url | \
 	    sed "/sys_platform == 'win32'/d" > constraints.new
 	mv constraints.new constraints.txt

@@ -8,7 +8,7 @@ _base_ = [
 model = dict(
     type='mmdcl.SimCLR',
     data_preprocessor=dict(
-        type='SelfSupDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3
+        type='mmdcl.ViewDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3
     ),
     backbone=dict(
         type='ResNet_CIFAR',

@@ -31,6 +31,7 @@ model = dict(
     support_set=dict(size=98304, dim=256),
     head=dict(type='mmdcl.InfoNCEHead', temperature=0.1),
 )
+data_preprocessor = dict(type='mmdcl.ViewDataPreprocessor')
 train_dataloader = dict(
     batch_size=64,
     # Without the `_scope_` that inheritance adds and mmengine trips over.
@@ -42,7 +43,9 @@ train_dataloader = dict(
         ]
     ),
 )
-optim_wrapper = dict(optimizer=dict(lr=0.6))  # 0.3 x 512 / 256
+optim_wrapper = dict(
+    optimizer=dict(type='mmdcl.LARS', lr=0.6)
+)  # 0.3 x 512 / 256
 param_scheduler = [
     dict(
         type='LinearLR',

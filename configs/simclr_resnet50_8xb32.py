@@ -10,6 +10,8 @@ model = dict(
     type='mmdcl.SimCLR',
     head=dict(_delete_=True, type='mmdcl.InfoNCEHead', temperature=0.1),
 )
+data_preprocessor = dict(type='mmdcl.ViewDataPreprocessor')
+optim_wrapper = dict(optimizer=dict(type='mmdcl.LARS'))
 train_dataloader = dict(
     # Without the `_scope_` that inheritance adds and mmengine trips over.
     collate_fn=dict(_delete_=True, type='default_collate'),

@@ -2,6 +2,7 @@ import warnings
 
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -9,5 +10,7 @@ with warnings.catch_warnings():
 
 
 @pytest.fixture(autouse=True)
-def _seed():
+def _fresh():
+    """No test depends on what another left behind."""
     torch.manual_seed(0)
+    init_default_scope('mmpretrain')

@@ -41,6 +41,7 @@ STANDARD = {
 }
 STANDARD |= {
     'functools',
+    'hashlib',
     'inspect',
     'importlib',
     'itertools',
@@ -49,8 +50,8 @@ STANDARD |= {
     'math',
     'os',
 }
-STANDARD |= {'pathlib', 'pickle', 'random', 're', 'sys', 'time', 'types'}
-STANDARD |= {'typing', 'warnings'}
+STANDARD |= {'pathlib', 'pickle', 'random', 're', 'struct', 'sys', 'time'}
+STANDARD |= {'types', 'typing', 'warnings'}
 
 
 def imports(path: Path) -> set[str]:

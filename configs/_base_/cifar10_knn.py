@@ -1,6 +1,6 @@
 # CIFAR-10: two views to train on, plain images for kNN. Images are RGB.
 data_preprocessor = dict(
-    type='SelfSupDataPreprocessor',
+    type='mmdcl.ViewDataPreprocessor',
     mean=[125.307, 122.961, 113.8575],
     std=[51.5865, 50.847, 51.255],
 )

@@ -1,4 +1,4 @@
-"""Run-time: evaluation loops and hooks."""
+"""Run-time: evaluation loops, hooks and an optimizer."""
 
 from ..registry import HOOKS  # first: it says what to install
 from .checkpoint import AtomicCheckpointHook
@@ -6,12 +6,14 @@ from .checkpoint_match import CheckpointMatchHook
 from .device_views import DeviceViewsHook
 from .invalid_loss import InvalidLossHook
 from .knn import KNNTestLoop, KNNValLoop
+from .lars import LARS
 from .pretrained import PretrainedBackboneHook
 from .progress import ProgressHook
 from .train_loop import ExactTrainLoop
 
 __all__ = [
     'HOOKS',
+    'LARS',
     'AtomicCheckpointHook',
     'CheckpointMatchHook',
     'DeviceViewsHook',

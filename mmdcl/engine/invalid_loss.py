@@ -1,5 +1,6 @@
 """Stop when the loss is no longer a number, before it costs a checkpoint."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -40,16 +41,17 @@ class InvalidLossHook(Hook):
     ) -> None:
         self._trained += 1
         loss = (outputs or {}).get('loss')
-        if loss is not None:
+        if loss is not None and loss.device.type == 'cpu':
+            if not math.isfinite(loss.item()):
+                self._stop_at(runner, runner.iter + 1)
+        elif loss is not None:
             loss = loss.detach()
             if self._first_bad is None:
                 self._first_bad = loss.new_full((), -1, dtype=torch.long)
             now = torch.full_like(self._first_bad, runner.iter + 1)
             is_first = ~torch.isfinite(loss) & (self._first_bad < 0)
             self._first_bad = torch.where(is_first, now, self._first_bad)
-            if loss.device.type == 'cpu' or self.every_n_train_iters(
-                runner, self.interval
-            ):
+            if self.every_n_train_iters(runner, self.interval):
                 self._look_at_losses(runner)
         if any(
             isinstance(hook, CheckpointHook)
@@ -81,10 +83,10 @@ class InvalidLossHook(Hook):
 
     def _look_at_losses(self, runner) -> None:
         if self._first_bad is not None and self._first_bad >= 0:
-            self._stop(
-                runner,
-                f'loss is NaN or infinite at iteration {int(self._first_bad)}',
-            )
+            self._stop_at(runner, int(self._first_bad))
+
+    def _stop_at(self, runner, iteration: int) -> None:
+        self._stop(runner, f'loss is NaN or infinite at iteration {iteration}')
 
     def _stop(self, runner, what: str) -> None:
         last = find_latest_checkpoint(runner.work_dir)

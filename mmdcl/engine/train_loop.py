@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Iterator
+from hashlib import blake2b
 from itertools import islice
+from struct import unpack
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
@@ -20,12 +23,21 @@ _TRAINING, _LOADING, _ORDERING = range(3)
 
 def _seed(*key: int) -> int:
     """Restart Python's, NumPy's and torch's CPU generator; returns a seed."""
-    state = np.random.SeedSequence(key).generate_state(3)
-    first, second, third = map(int, state)
+    digest = blake2b(repr(key).encode(), digest_size=20).digest()
+    first, second, third = unpack('<QIQ', digest)
     random.seed(first)
     np.random.seed(second)
     torch.default_generator.manual_seed(third)
     return third
+
+
+def _seed_accelerator(seed: int) -> None:
+    # torch.manual_seed looks at every kind of accelerator there could be,
+    # which costs more than all else here.
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+    elif get_device() != 'cpu':
+        torch.manual_seed(seed)
 
 
 class _Addressed(Dataset):
@@ -181,7 +193,7 @@ class ExactTrainLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         for idx, data_batch in enumerate(self.dataloader, self.position):
             seed = _seed(_TRAINING, self.runner.seed, self._iter)
-            torch.manual_seed(seed)  # of accelerators, too
+            _seed_accelerator(seed)
             self.run_iter(idx, data_batch)
         self.position = 0
         self.runner.call_hook('after_train_epoch')

@@ -5,6 +5,7 @@ from .heads import DCLHead, DCLWHead, InfoNCEHead
 from .nnclr import NNCLR
 from .simclr import SimCLR
 from .support_set import SupportSet
+from .view_preprocessor import ViewDataPreprocessor
 
 __all__ = [
     'MODELS',
@@ -14,4 +15,5 @@ __all__ = [
     'InfoNCEHead',
     'SimCLR',
     'SupportSet',
+    'ViewDataPreprocessor',
 ]

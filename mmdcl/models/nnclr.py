@@ -144,6 +144,12 @@ def _agreement(found: Tensor, own: Tensor) -> Tensor:
     return agree.sum() / known.sum().clamp(min=1)
 
 
+def _sent(x: Tensor, device: torch.device) -> Tensor:
+    if x.device.type == 'cpu' and device.type == 'cuda':
+        x = x.pin_memory()
+    return x.to(device, non_blocking=True)
+
+
 def _known(
     data_samples: list | None, device: torch.device
 ) -> tuple[Tensor | None, Tensor | None]:
@@ -152,11 +158,8 @@ def _known(
     samples = data_samples or []
     numbers = [sample.get('sample_idx') for sample in samples]
     if numbers and None not in numbers:
-        image = torch.tensor(numbers)
-        if device.type == 'cuda':
-            image = image.pin_memory()
-        image = image.to(device, non_blocking=True)
+        image = _sent(torch.tensor(numbers), device)
     labels = [sample.get('gt_label') for sample in samples]
     if labels and all(x is not None and x.numel() == 1 for x in labels):
-        label = torch.cat(labels).to(device)
+        label = _sent(torch.cat(labels), device)
     return image, label

@@ -4,7 +4,6 @@ import mmpretrain
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 from torch import nn
 
@@ -14,11 +13,6 @@ from mmdcl.checkpoints.architecture import (
     preprocessing_differences,
     pretraining_config,
 )
-
-
-@pytest.fixture(autouse=True)
-def _scope():
-    init_default_scope('mmpretrain')
 
 
 def resnet(depth=18, **kwargs):

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS
 
 from mmdcl.datasets.few_labels import few_labels
@@ -26,7 +25,6 @@ def test_too_few_or_too_many():
 
 
 def test_any_dataset_is_reduced():
-    init_default_scope('mmpretrain')
     digits = dict(type='mmdcl.Digits', split='train', pipeline=[])
     cfg = dict(type='mmdcl.FewLabels', per_class=5, dataset=digits)
     dataset = DATASETS.build(cfg)

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from mmengine.registry import DefaultScope, init_default_scope
 from mmpretrain.registry import MODELS
 
 from mmdcl.functional import dcl, log_sum_negatives
@@ -128,16 +127,6 @@ ALGORITHMS = {
 }
 
 
-@pytest.fixture
-def _mmpretrain_scope():
-    before = DefaultScope.get_current_instance()
-    init_default_scope('mmpretrain')
-    yield
-    if before is not None:
-        init_default_scope(before.scope_name)
-
-
-@pytest.mark.usefixtures('_mmpretrain_scope')
 @pytest.mark.parametrize('head', HEADS)
 @pytest.mark.parametrize('algorithm', ALGORITHMS)
 def test_drops_into_unmodified_upstream_algorithms(algorithm, head):

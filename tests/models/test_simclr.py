@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -125,7 +124,6 @@ def test_logs_beside_the_loss_are_not_summed_into_it():
 
 @pytest.mark.parametrize('norm', ['BN', 'SyncBN', 'GN'])
 def test_any_norm_trains_on_a_single_cpu_process(norm):
-    init_default_scope('mmpretrain')
     norm_cfg = dict(type=norm, **({'num_groups': 4} if norm == 'GN' else {}))
     model = MODELS.build(
         dict(

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
 from mmdcl.functional import neighbor_contrast, two_view_contrast
@@ -18,7 +17,6 @@ ALGORITHMS = {
 
 
 def build(name):
-    init_default_scope('mmpretrain')
     torch.manual_seed(0)
     model = MODELS.build(ALGORITHMS[name])
     model.init_weights()
