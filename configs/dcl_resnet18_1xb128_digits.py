@@ -7,6 +7,7 @@ _base_ = [
 
 model = dict(
     type='mmdcl.SimCLR',
+    channels_last=True,
     data_preprocessor=dict(
         type='mmdcl.ViewDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3
     ),
@@ -72,7 +73,8 @@ test_evaluator = val_evaluator
 test_cfg = dict(type='mmdcl.KNNTestLoop', k=(1, 20), temperature=0.1)
 
 optim_wrapper = dict(
-    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4)
+    type='mmdcl.BFloat16OptimWrapper',
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4),
 )
 param_scheduler = [
     dict(
@@ -92,6 +94,7 @@ custom_hooks = [
     dict(type='mmdcl.ProgressHook', val_before_train=True),
 ]
 default_hooks = dict(
+    views=dict(type='mmdcl.DeviceViewsHook'),
     logger=dict(interval=11),
     checkpoint=dict(
         type='mmdcl.AtomicCheckpointHook', interval=5, max_keep_ckpts=2

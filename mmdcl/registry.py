@@ -45,6 +45,7 @@ def _child(parent: upstream.Registry, room: str) -> Registry:
 
 MODELS = _child(upstream.MODELS, 'models')
 LOOPS = _child(upstream.LOOPS, 'engine')
+OPTIM_WRAPPERS = _child(upstream.OPTIM_WRAPPERS, 'engine')
 OPTIMIZERS = _child(upstream.OPTIMIZERS, 'engine')
 HOOKS = _child(upstream.HOOKS, 'engine')
 DATASETS = _child(upstream.DATASETS, 'datasets')

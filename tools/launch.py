@@ -134,6 +134,34 @@ def latest_checkpoint(work_dir: str) -> str | None:
     return str(newest)
 
 
+def fast_config(cfg: Config) -> None:
+    """Merge configs/_base_/fast.py as far as it fits; say what was done."""
+    path = ROOT / 'configs' / '_base_' / 'fast.py'
+    fast = Config.fromfile(path)
+    left = {}
+    kind = cfg.model.type
+    if not str(kind).startswith('mmdcl.'):
+        left['model'] = f'{kind} is not of mmdcl'
+    wrapper = cfg.get('optim_wrapper', {}).get('type', 'OptimWrapper')
+    if wrapper != 'OptimWrapper':
+        left['optim_wrapper'] = f'the config has {wrapper}'
+    train = cfg.get('train_dataloader', {})
+    if not any(
+        step.get('type') == 'MultiView'
+        for _, dataset in _datasets(Config(dict(train_dataloader=train)))
+        for step in dataset.get('pipeline') or []
+    ):
+        left['default_hooks'] = 'the pipeline has no MultiView'
+    if cfg.get('randomness', {}).get('deterministic'):
+        left['env_cfg'] = 'training is to be deterministic'
+    for name in left:
+        fast.pop(name)
+    cfg.merge_from_dict(fast)
+    print(f'--fast: {", ".join(fast)} of {path}')
+    for name, why in left.items():
+        print(f'--fast: left out {name}: {why}')
+
+
 def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
     """Overrides, data folders, dataloader defaults, and what a CPU needs.
 

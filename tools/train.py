@@ -6,6 +6,7 @@ import sys
 from launch import (
     base_parser,
     build_runner,
+    fast_config,
     finish_config,
     latest_checkpoint,
     load_config,
@@ -26,6 +27,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--no-validate', action='store_true', help='train without validation'
+    )
+    parser.add_argument(
+        '--fast',
+        action='store_true',
+        help='bfloat16, channels last, and flips, colours and blur on the '
+        'training device: what configs/_base_/fast.py says',
     )
     parser.add_argument(
         '--auto-scale-lr',
@@ -53,6 +60,8 @@ def main() -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.fast:
+        fast_config(cfg)
     if args.resume:
         cfg.resume = True
         cfg.load_from = None

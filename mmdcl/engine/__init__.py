@@ -1,6 +1,7 @@
-"""Run-time: evaluation loops, hooks and an optimizer."""
+"""Run-time: evaluation loops, hooks, optimizers."""
 
 from ..registry import HOOKS  # first: it says what to install
+from .bfloat16 import BFloat16OptimWrapper
 from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
 from .device_views import DeviceViewsHook
@@ -15,6 +16,7 @@ __all__ = [
     'HOOKS',
     'LARS',
     'AtomicCheckpointHook',
+    'BFloat16OptimWrapper',
     'CheckpointMatchHook',
     'DeviceViewsHook',
     'ExactTrainLoop',

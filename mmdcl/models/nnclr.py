@@ -40,7 +40,8 @@ class NNCLR(TwoViewAlgorithm):
         negatives: ``'other_view'``, predictions of the positive's view of all
             other images (the paper), or ``'both_views'`` of them (as DCL does
             under SimCLR).
-        **kwargs: As in upstream's ``BaseSelfSupervisor``.
+        **kwargs: ``tile`` and ``channels_last`` as in :class:`mmdcl.SimCLR`;
+            others as in upstream's ``BaseSelfSupervisor``.
 
     Raises:
         TypeError: The head is not one of ours.

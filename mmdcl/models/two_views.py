@@ -32,6 +32,8 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
             or ``mmdcl.InfoNCEHead``.
         tile: Rows of a tile of similarities, or 0: all at once; see
             :func:`mmdcl.functional.two_view_contrast`.
+        channels_last: Keep the backbone's weights as convolutions like them
+            best; results are the same up to rounding, and sooner.
         **kwargs: As in upstream's ``BaseSelfSupervisor``.
 
     Raises:
@@ -44,6 +46,7 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         neck: dict,
         head: dict,
         tile: int | None = None,
+        channels_last: bool = False,
         **kwargs,
     ) -> None:
         given = isinstance(head, dict)
@@ -57,6 +60,19 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
         self.tile = tile
         runnable(self)
+        self.channels_last = channels_last
+        self._lay_out(channels_last)  # before DDP copies the layout
+
+    def _lay_out(self, channels_last: bool) -> None:
+        if self.channels_last:
+            formats = (torch.contiguous_format, torch.channels_last)
+            self.backbone.to(memory_format=formats[channels_last])
+
+    def init_weights(self) -> None:
+        # Random numbers fill weights in the order of memory.
+        self._lay_out(False)
+        super().init_weights()
+        self._lay_out(True)
 
     @abstractmethod
     def contrast(

@@ -16,9 +16,9 @@ ALGORITHMS = {
 }
 
 
-def build(name):
+def build(name, **more):
     torch.manual_seed(0)
-    model = MODELS.build(ALGORITHMS[name])
+    model = MODELS.build({**ALGORITHMS[name], **more})
     model.init_weights()
     return model.train()
 
@@ -126,3 +126,18 @@ def test_accumulates_and_averages_weights(model, tmp_path):
         not torch.equal(tensor, plain[f'module.{name}'])
         for name, tensor in averaged.items()
     )
+
+
+@pytest.mark.parametrize('name', ALGORITHMS)
+def test_channels_last_changes_nothing_but_rounding(name):
+    found = []
+    for channels_last in (False, True):
+        model = build(name, channels_last=channels_last).double()
+        for step in views().double():
+            model.zero_grad()
+            model.loss(list(step), [])['loss'].backward()
+        gradients = [p.grad for p in model.parameters()]
+        found.append([model.backbone.conv1.weight, *gradients])
+    laid_out = dict(memory_format=torch.channels_last)
+    assert [x[0].is_contiguous(**laid_out) for x in found] == [False, True]
+    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-12)

@@ -8,6 +8,7 @@ from pathlib import Path
 import launch
 import pytest
 import torch
+from mmengine.config import Config
 from torch.utils.data import DataLoader
 
 from mmdcl.datasets import LoadImageFromFile
@@ -190,3 +191,22 @@ def test_two_processes_on_cpus_train_resume_and_test(tmp_path):
         small[1],
     )
     assert 'k20/accuracy/top1' in (tmp_path / 'metrics.json').read_text()
+
+
+def test_fast_merges_what_fits_and_says_what_does_not(capsys):
+    cfg = Config.fromfile(IMAGENET)
+    launch.fast_config(cfg)
+    assert cfg.model.channels_last
+    assert cfg.model.head.type == 'mmdcl.DCLHead'
+    assert cfg.optim_wrapper.type == 'mmdcl.BFloat16OptimWrapper'
+    assert cfg.optim_wrapper.optimizer.type == 'mmdcl.LARS'
+    assert cfg.default_hooks.views.type == 'mmdcl.DeviceViewsHook'
+    assert cfg.env_cfg.cudnn_benchmark
+    assert 'left out' not in capsys.readouterr().out
+    cfg = Config.fromfile(IMAGENET.replace('dcl_', 'mocov2-dcl_'))
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.train_dataloader.dataset.pipeline = []
+    launch.fast_config(cfg)
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    assert 'views' not in cfg.default_hooks
+    assert capsys.readouterr().out.count('left out') == 3
