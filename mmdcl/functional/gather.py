@@ -87,18 +87,18 @@ class _Gather(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, sizes: list[int], start: int) -> Tensor:
-        ctx.start, ctx.rows = start, len(x)
-        return _all_gather(x, sizes)
+    def forward(ctx: Any, x: Tensor, peers: Peers) -> Tensor:
+        ctx.own = peers.own
+        return peers.gather(x)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         grad = grad.contiguous().clone()
         dist.all_reduce(grad)
-        return grad[ctx.start : ctx.start + ctx.rows], None, None
+        return grad[ctx.own], None
 
 
-def gather_rows(x: Tensor) -> tuple[Tensor, int]:
+def gather_rows(x: Tensor, peers: Peers | None = None) -> tuple[Tensor, int]:
     """Concatenate the rows of all processes, gradients included.
 
     Processes may hold different numbers of rows. If each process
@@ -109,17 +109,17 @@ def gather_rows(x: Tensor) -> tuple[Tensor, int]:
     Args:
         x: ``(B, ...)`` rows of this process; all but the first dimension
             agree between processes.
+        peers: Who holds which rows, if that is known already.
 
     Returns:
         ``(G, ...)`` rows of all processes in rank order, and the index of
         this process's first row among them.
     """
-    if _world_size() == 1:
+    peers = peers or Peers(len(x))
+    if peers.alone:
         return x, 0
-    sizes = _rows_per_rank(len(x))
-    start = sum(sizes[: dist.get_rank()])
-    gathered: Tensor = _Gather.apply(x, sizes, start)
-    return gathered, start
+    gathered: Tensor = _Gather.apply(x, peers)
+    return gathered, peers.own.start
 
 
 def gather(x: Tensor) -> Tensor:

@@ -74,6 +74,11 @@ def _peers(views: Tensor) -> Peers:
     return peers
 
 
+def _columns(views: Tensor, peers: Peers) -> Tensor:
+    """Embeddings ``(V, G, D)`` of all processes, gradients included."""
+    return gather_rows(views.transpose(0, 1), peers)[0].transpose(0, 1)
+
+
 def _in_tiles(temperature: float, tile: int | None) -> bool:
     if tile is not None and tile < 0:
         raise ValueError(f'`tile` must be >= 0, got {tile}')
@@ -148,7 +153,7 @@ def two_view_contrast(
         if _in_tiles(temperature, tile):
             s, columns = among_all(z, temperature, tile, peers)
         else:
-            columns = gather_rows(z.transpose(0, 1))[0].transpose(0, 1)
+            columns = _columns(z, peers)
             s = _all_at_once(z, columns, peers.own.start, temperature)
         neg = _mean_negative(z, columns, peers.own)
     return Contrast(pos.repeat(2), s.flatten(), neg.flatten())
@@ -198,7 +203,7 @@ def neighbor_contrast(
                 f'{tuple(n.shape[1:])} and {tuple(p.shape[1:])}'
             )
         peers = _peers(p)
-        columns = gather_rows(p.transpose(0, 1))[0].transpose(0, 1)
+        columns = _columns(p, peers)
         pos = (n * p.flip(0)).sum(-1)
         # Anchors with their columns: both halves at once, or one by one.
         parts = [(n, columns)]

@@ -53,6 +53,7 @@ def nearest(
     tiles: Iterable[tuple[Tensor, ...]],
     k: int,
     chunk: int = 2048,
+    normalised: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Cosines and labels of the ``k`` nearest bank rows of each query.
 
@@ -66,6 +67,7 @@ def nearest(
             tensor ``(M,)`` is added to the cosines: -inf hides a row.
         k: How many neighbours, >= 1.
         chunk: Most queries compared with a tile at a time.
+        normalised: The bank's rows are of length 1 already.
 
     Returns:
         ``(Q, k)`` cosines in descending order, and ``(Q, k)`` labels.
@@ -83,13 +85,15 @@ def nearest(
         rows = 0
         for features, tile_labels, *offset in tiles:
             rows += len(features)
-            columns = F.normalize(features.float(), dim=1).T
+            columns = features.float()
+            if not normalised:
+                columns = F.normalize(columns, dim=1)
             added = offset[0] if offset else columns.new_zeros(())
             found_cosines, found_labels = [], []
             for start in range(0, len(queries), chunk):
                 part = slice(start, start + chunk)
                 cosine, index = _top(
-                    torch.addmm(added, queries[part], columns),
+                    torch.addmm(added, queries[part], columns.T),
                     min(k, len(features)),
                 )
                 cosine = torch.cat([cosines[part], cosine], dim=1)

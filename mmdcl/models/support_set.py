@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ..functional import gather, nearest
+from ..functional import nearest
+from ..functional.gather import Peers
 from ..registry import MODELS
 
 _UNKNOWN = -1
@@ -119,7 +120,7 @@ class SupportSet(BaseModule):
                 f'`k` must be in [1, {self.size}], the size of the support '
                 f'set, got {k}'
             )
-        cosine, row = nearest(queries, self._tiles(), k)
+        cosine, row = nearest(queries, self._tiles(), k, normalised=True)
         if k > 1:
             choices = self.filled.clamp(1, k)
             drawn = torch.rand(len(row), 1, device=row.device) * choices
@@ -158,7 +159,8 @@ class SupportSet(BaseModule):
             [unknown if x is None else x.to(unknown) for x in (image, label)],
             dim=1,
         )
-        rows, known = gather(rows), gather(known)
+        peers = Peers(len(rows))
+        rows, known = peers.gather(rows), peers.gather(known)
         total = len(rows)
         kept = slice(max(0, total - self.size), total)
         place = torch.arange(total, device=self.rows.device)[kept]
