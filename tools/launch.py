@@ -1,6 +1,8 @@
 """What the tools share: flags, config, data and machine checks."""
 
 import argparse
+import contextlib
+import ctypes
 import os
 import re
 import sys
@@ -277,8 +279,22 @@ def _without_sync_bn(model) -> None:
         model['type'] = 'BN'
 
 
+def keep_memory() -> None:
+    """Keep what tensors on a CPU free for the next ones.
+
+    By default glibc gives it back to Linux, which clears it page by page when
+    it is asked for again: some percent of each training step.
+    """
+    never_trim, never_map = (-1, -1), (-4, 0)  # M_TRIM_THRESHOLD, M_MMAP_MAX
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        for setting in (never_trim, never_map):
+            ctypes.CDLL(None).mallopt(*setting)
+
+
 def build_runner(cfg: Config) -> Runner:
     """A runner of whatever type the config asks for."""
+    if not torch.cuda.is_available():
+        keep_memory()
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)

@@ -17,6 +17,11 @@ def _leaves(dataset: Any) -> Iterator[Any]:
     if inner is None and hasattr(dataset, 'pipeline'):
         yield dataset
         return
+    if inner is None and not hasattr(dataset, 'dataset'):
+        raise TypeError(
+            'mmdcl.DeviceViewsHook needs datasets with a `pipeline`, got '
+            f'{type(dataset).__name__}; remove the hook'
+        )
     for wrapped in inner or [dataset.dataset]:
         yield from _leaves(wrapped)
 
@@ -40,8 +45,8 @@ class DeviceViewsHook(Hook):
     and blur is a Gaussian where Pillow's is a sum of boxes.
 
     Raises:
-        TypeError: There is no ``MultiView``, or images are not of three
-            channels of uint8.
+        TypeError: There is no pipeline or no ``MultiView`` in it, or images
+            are not of three channels of uint8.
     """
 
     # After the timer has seen how long the data took.

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
+from torch.utils.data import TensorDataset
 
+from mmdcl.engine.device_views import _leaves
 from tests.runs import SIMCLR, loader, runner
 
 JITTER = dict(type='ColorJitter', brightness=0.4, contrast=0.4, hue=0.1)
@@ -95,3 +97,8 @@ def test_a_pipeline_of_one_view(tmp_path):
     )
     with pytest.raises(TypeError, match='needs a pipeline with one MultiView'):
         run.train()
+
+
+def test_wants_a_pipeline():
+    with pytest.raises(TypeError, match='a `pipeline`, got TensorDataset'):
+        list(_leaves(TensorDataset(torch.zeros(3))))

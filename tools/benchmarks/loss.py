@@ -1,6 +1,6 @@
 """Time and memory of the contrastive loss, forward and backward, and peers'.
 
-    pip install -c constraints.txt lightly
+    pip install -c constraints.txt '.[bench]'
     python tools/benchmarks/loss.py --json loss.json
 
 DCL of two views by mmdcl (as `mmdcl.SimCLR` computes it), by the whole matrix
@@ -11,27 +11,23 @@ process of its own. The error is that of the gradient against float64.
 """
 
 import argparse
-import json
+import contextlib
 import multiprocessing
-import statistics
+import os
 import sys
-import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from measure import available, interleaved, write
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from provenance import provenance
 
 TEMPERATURE = 0.1
 # The whole matrix in float64, for the gradient's error.
 LARGEST_CHECKED = 4096
 
 
-def _mmdcl(tile: int | None) -> Callable:
+def mmdcl(tile: int | None) -> Callable:
     from mmdcl.functional import dcl, two_view_contrast
 
     def loss(view1: Tensor, view2: Tensor) -> Tensor:
@@ -41,7 +37,7 @@ def _mmdcl(tile: int | None) -> Callable:
     return loss
 
 
-def _lightly() -> Callable:
+def lightly() -> Callable:
     from lightly.loss import DCLLoss
 
     return DCLLoss(temperature=TEMPERATURE)
@@ -54,7 +50,7 @@ class _Listed(torch.nn.Module):
         return [views.flatten(1)]
 
 
-def _mmpretrain() -> Callable:
+def mmpretrain() -> Callable:
     """InfoNCE from projections: what follows the neck in its SimCLR."""
     from mmengine.registry import init_default_scope
     from mmpretrain.registry import MODELS
@@ -83,10 +79,10 @@ def _mmpretrain() -> Callable:
 
 
 PEERS = {
-    'mmdcl': lambda: _mmdcl(None),
-    'dense': lambda: _mmdcl(0),
-    'lightly': _lightly,
-    'mmpretrain': _mmpretrain,
+    'mmdcl': lambda: mmdcl(None),
+    'dense': lambda: mmdcl(0),
+    'lightly': lightly,
+    'mmpretrain': mmpretrain,
 }
 
 
@@ -103,19 +99,6 @@ def step(loss: Callable, views: list[Tensor]) -> list[Tensor]:
     return [view.grad for view in views]
 
 
-def measured(loss: Callable, views: list[Tensor]) -> float:
-    """Milliseconds of one forward and backward."""
-    on_cpu = views[0].device.type == 'cpu'
-    clock = time.process_time if on_cpu else time.perf_counter
-    if not on_cpu:
-        torch.cuda.synchronize()
-    start = clock()
-    step(loss, views)
-    if not on_cpu:
-        torch.cuda.synchronize()
-    return 1e3 * (clock() - start)
-
-
 def _status(key: str) -> int:
     """KiB of this process, as Linux counts them."""
     lines = Path('/proc/self/status').read_text().splitlines()
@@ -125,7 +108,9 @@ def _status(key: str) -> int:
 def _peak(name: str, images: int, width: int, device: str, answer) -> None:
     """MiB that a step needs beyond what was there before it."""
     torch.set_num_threads(1)
-    loss = PEERS[name]()
+    # What packages say while they are imported has been said before.
+    with contextlib.redirect_stdout(open(os.devnull, 'w')):
+        loss = PEERS[name]()
     step(loss, embeddings(8, width, device))
     views = embeddings(images, width, device)
     if device == 'cpu':
@@ -181,29 +166,28 @@ def main() -> None:
     parser.add_argument('--json', type=Path, metavar='OUT')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    names = args.peers or [
-        name for name in PEERS if name != 'lightly' or find_spec('lightly')
-    ]
+    names = args.peers or available(PEERS, lightly='lightly')
     losses = {name: PEERS[name]() for name in names}
-    exact = _mmdcl(0)
+    exact = mmdcl(0)
     rows = []
     print('| loss | images | ms | mmdcl is faster | peak MiB | grad error |')
     print('|---|---|---|---|---|---|')
     for images in args.images:
         views = embeddings(images, args.width, args.device)
-        times: dict[str, list[float]] = {name: [] for name in losses}
-        for _ in range(args.rounds + 1):
-            for name, loss in losses.items():
-                times[name].append(measured(loss, views))
-        middle = {
-            name: statistics.median(found[1:]) for name, found in times.items()
-        }
+        seconds = interleaved(
+            {
+                name: lambda loss=loss, views=views: step(loss, views)
+                for name, loss in losses.items()
+            },
+            args.rounds,
+            args.device,
+        )
         for name, loss in losses.items():
             checked = images <= LARGEST_CHECKED and name != 'mmpretrain'
             row = dict(
                 name=name,
                 n_images=images,
-                ms=round(middle[name], 3),
+                ms=round(1e3 * seconds[name], 3),
                 peak_mib=None
                 if args.no_memory
                 else round(peak(name, images, args.width, args.device), 1),
@@ -214,19 +198,16 @@ def main() -> None:
                 threads=args.threads,
                 device=args.device,
                 rounds=args.rounds,
-                torch=torch.__version__,
-                **provenance(),
             )
             rows.append(row)
-            ratio = middle[name] / middle.get('mmdcl', float('nan'))
+            ratio = seconds[name] / seconds.get('mmdcl', float('nan'))
             error = f'{row["grad_error"]:.0e}' if checked else ''
             print(
                 f'| {name} | {images} | {row["ms"]:.1f} | {ratio:.1f}x | '
                 f'{row["peak_mib"]} | {error} |',
                 flush=True,
             )
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=1))
+    write(rows, args.json)
 
 
 if __name__ == '__main__':

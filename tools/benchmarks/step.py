@@ -1,6 +1,6 @@
 """Images per second of a whole training step: ours, and peers'.
 
-    pip install -c constraints.txt lightly
+    pip install -c constraints.txt '.[bench]'
     python tools/benchmarks/step.py --json step.json
     python tools/benchmarks/step.py --backbone conv   # what frameworks cost
 
@@ -10,28 +10,29 @@ with their hooks, logs and optimizers; `mmdcl fast` adds what `--fast` of
 tools/train.py does; `lightly` is its SimCLR in a plain loop, as its examples
 write it. `bare` is the backbone's forward and backward alone, on random
 tensors in memory: the limit; `model` adds SimCLR's projection head, and what
-a step costs beyond it is the framework's.
+a step costs beyond it is the framework's. These and `mmdcl` keep freed
+memory, as tools/train.py does on a CPU.
 
-All have the same backbone and head, and images of uint8 in memory. Each runs
-in a process of its own; they take turns of a few steps, and medians over the
-turns are shown. Time is CPU time of the process, on a GPU the time between
-synchronisations.
+All have the same backbone and head, and images of uint8 in memory; making
+batches of them is not counted (views.py does that). Each runs in a process of
+its own; they take turns of a few steps. All that is repeated with fresh
+processes, and medians over all turns are shown. Time is CPU time of the
+process, on a GPU the time between synchronisations.
 """
 
 import argparse
-import json
 import multiprocessing
 import statistics
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from provenance import provenance
+from measure import available, write
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 ROOT = Path(__file__).parent.parent.parent
 UPSTREAM = 'mmpretrain::simclr/simclr_resnet50_8xb32-coslr-200e_in1k.py'
@@ -47,7 +48,16 @@ class Turn:
     def __init__(self, pipe, args) -> None:
         self.pipe, self.steps, self.device = pipe, args.steps, args.device
         self.count = self.start = 0
-        self.pipe.send('ready')
+        fetch = _BaseDataLoaderIter.__next__
+
+        def not_counted(batches):
+            start = self.now()
+            try:
+                return fetch(batches)
+            finally:
+                self.start += self.now() - start
+
+        _BaseDataLoaderIter.__next__ = not_counted
 
     def now(self) -> float:
         if self.device == 'cpu':
@@ -58,9 +68,10 @@ class Turn:
     def step(self) -> None:
         """Called before each step."""
         if self.count % self.steps == 0:
-            if self.count:
-                self.pipe.send(self.now() - self.start)
-            if self.pipe.recv() == 'stop':
+            self.pipe.send(self.now() - self.start)
+            try:
+                self.pipe.recv()
+            except EOFError:  # enough
                 sys.exit()
             self.start = self.now()
         self.count += 1
@@ -126,7 +137,7 @@ def _register() -> None:
 
 
 def _runner(config: str, args, turn: Turn, fast: bool = False) -> None:
-
+    from launch import fast_config
     from mmengine.config import Config
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
@@ -134,9 +145,8 @@ def _runner(config: str, args, turn: Turn, fast: bool = False) -> None:
     _register()
     cfg = Config.fromstring(f'_base_ = {config!r}', '.py')
     if fast:
-        from launch import fast_config
-
         fast_config(cfg)
+        cfg.default_hooks.pop('views')  # there are no files to read
     backbone = _backbone_config(args.backbone)
     cfg.model.backbone = backbone
     cfg.model.neck.in_channels = WIDTH[args.backbone]
@@ -175,14 +185,23 @@ def _mmpretrain(args, turn: Turn) -> None:
     _runner(UPSTREAM, args, turn)
 
 
+def _keep_memory(args) -> None:
+    """As tools/train.py does on a CPU."""
+    from launch import keep_memory
+
+    if args.device == 'cpu':
+        keep_memory()
+
+
 def _mmdcl(args, turn: Turn) -> None:
+    _keep_memory(args)
     _runner(str(ROOT / 'configs/simclr_resnet50_8xb32.py'), args, turn)
 
 
 def _mmdcl_fast(args, turn: Turn) -> None:
-    _runner(
-        str(ROOT / 'configs/simclr_resnet50_8xb32.py'), args, turn, fast=True
-    )
+    _keep_memory(args)
+    config = str(ROOT / 'configs/simclr_resnet50_8xb32.py')
+    _runner(config, args, turn, fast=True)
 
 
 def _lightly(args, turn: Turn) -> None:
@@ -233,6 +252,7 @@ def _lightly(args, turn: Turn) -> None:
 
 def _alone(model: torch.nn.Module, args, turn: Turn) -> None:
     """Forward and backward of random tensors in memory, nothing else."""
+    _keep_memory(args)
     model = model.to(args.device)
     shape = (2 * args.batch, 3, args.size, args.size)
     views = torch.randn(shape, device=args.device)
@@ -269,10 +289,41 @@ PEERS = {
 
 
 def _work(name: str, pipe, args) -> None:
-    warnings.filterwarnings('ignore')
     torch.set_num_threads(args.threads)
     sys.argv = sys.argv[:1]
     PEERS[name](args, Turn(pipe, args))
+
+
+def _told(pipe, name: str, order: str | None = None):
+    """What a process answers, if it lives."""
+    try:
+        if order:
+            pipe.send(order)
+        return pipe.recv()
+    except (EOFError, OSError):
+        sys.exit(f'error: {name} stopped; its own message is above')
+
+
+def _turns(names: list[str], args) -> dict[str, list[float]]:
+    """Seconds of a step in each turn, of processes that take turns."""
+    context = multiprocessing.get_context('spawn')
+    pipes = {}
+    for name in names:
+        pipes[name], theirs = context.Pipe()
+        work = (name, theirs, args)
+        context.Process(target=_work, args=work, daemon=True).start()
+        theirs.close()
+    for name, pipe in pipes.items():
+        _told(pipe, name)  # it is ready
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(args.rounds + 1):
+        for name, pipe in pipes.items():
+            found = _told(pipe, name, 'go') / args.steps
+            if turn:
+                seconds[name].append(found)
+    for pipe in pipes.values():
+        pipe.close()
+    return seconds
 
 
 def main() -> None:
@@ -284,37 +335,19 @@ def main() -> None:
     parser.add_argument('--size', type=int, default=32, help='pixels')
     parser.add_argument('--batch', type=int, default=64, help='images')
     parser.add_argument('--steps', type=int, default=2, help='in a turn')
-    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--peers', nargs='+', choices=PEERS, default=PEERS)
+    parser.add_argument('--peers', nargs='+', choices=PEERS)
     parser.add_argument('--json', type=Path, metavar='OUT')
     args = parser.parse_args()
-    context = multiprocessing.get_context('spawn')
-    pipes, processes = {}, []
-    for name in args.peers:
-        pipes[name], theirs = context.Pipe()
-        process = context.Process(
-            target=_work, args=(name, theirs, args), daemon=True
-        )
-        process.start()
-        theirs.close()
-        processes.append(process)
-        try:
-            pipes[name].recv()
-        except EOFError:
-            sys.exit(f'error: {name} did not start')
-    seconds: dict[str, list[float]] = {name: [] for name in pipes}
-    for _ in range(args.rounds + 1):
-        for name, pipe in pipes.items():
-            pipe.send('go')
-            try:
-                seconds[name].append(pipe.recv() / args.steps)
-            except EOFError:
-                sys.exit(f'error: {name} stopped')
-    for pipe in pipes.values():
-        pipe.send('stop')
-    middle = {name: statistics.median(x[1:]) for name, x in seconds.items()}
+    names = args.peers or available(PEERS, lightly='lightly')
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(args.repeats):
+        for name, found in _turns(names, args).items():
+            seconds[name] += found
+    middle = {name: statistics.median(x) for name, x in seconds.items()}
     rows = []
     print(
         f'{args.backbone}, {args.size} px, batch {args.batch}, '
@@ -335,18 +368,15 @@ def main() -> None:
             batch=args.batch,
             threads=args.threads,
             device=args.device,
-            rounds=args.rounds,
+            turns=len(seconds[name]),
             steps=args.steps,
-            torch=torch.__version__,
-            **provenance(),
         )
         rows.append(row)
         print(
             f'| {name} | {row["ms"]:.1f} | {row["ms_beyond_model"]} | '
             f'{row["images_per_second"]:.1f} | {row["of_bare"]} |'
         )
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=1))
+    write(rows, args.json)
 
 
 if __name__ == '__main__':
