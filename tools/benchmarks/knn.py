@@ -26,7 +26,7 @@ TEMPERATURE = 0.07
 
 def features(rows: int, width: int, centres: Tensor) -> tuple[Tensor, Tensor]:
     labels = torch.randint(0, CLASSES, (rows,))
-    return centres[labels] + 1.5 * torch.randn(rows, width), labels
+    return centres[labels] + 5 * torch.randn(rows, width), labels
 
 
 def mmdcl(bank: Tensor, labels: Tensor, k: int):

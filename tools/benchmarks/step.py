@@ -15,9 +15,11 @@ memory, as tools/train.py does on a CPU.
 
 All have the same backbone and head, and images of uint8 in memory; making
 batches of them is not counted (views.py does that). Each runs in a process of
-its own; they take turns of a few steps. All that is repeated with fresh
-processes, and medians over all turns are shown. Time is CPU time of the
-process, on a GPU the time between synchronisations.
+its own; they take turns of a few steps, the first of which is not counted, as
+caches hold what others did. All that is repeated with fresh processes, and
+medians over all turns are shown. Time is CPU time of the process, on a GPU the
+time between synchronisations. By `--peers` also `bare` with channels-last
+weights, under bfloat16 autocast, both, and compiled.
 """
 
 import argparse
@@ -67,12 +69,14 @@ class Turn:
 
     def step(self) -> None:
         """Called before each step."""
-        if self.count % self.steps == 0:
+        step = self.count % (1 + self.steps)
+        if step == 0:
             self.pipe.send(self.now() - self.start)
             try:
                 self.pipe.recv()
             except EOFError:  # enough
                 sys.exit()
+        elif step == 1:
             self.start = self.now()
         self.count += 1
 
@@ -250,7 +254,9 @@ def _lightly(args, turn: Turn) -> None:
             optimizer.zero_grad()
 
 
-def _alone(model: torch.nn.Module, args, turn: Turn) -> None:
+def _alone(
+    model: torch.nn.Module, args, turn: Turn, bfloat16: bool = False
+) -> None:
     """Forward and backward of random tensors in memory, nothing else."""
     _keep_memory(args)
     model = model.to(args.device)
@@ -259,12 +265,37 @@ def _alone(model: torch.nn.Module, args, turn: Turn) -> None:
     while True:
         turn.step()
         model.zero_grad()
-        model(views)[-1].mean().backward()
+        with torch.autocast(args.device, torch.bfloat16, enabled=bfloat16):
+            features = model(views)[-1]
+        features.float().mean().backward()
 
 
 def _bare(args, turn: Turn) -> None:
     _register()
     _alone(_backbone(args.backbone), args, turn)
+
+
+def _bare_channels_last(args, turn: Turn, bfloat16: bool = False) -> None:
+    _register()
+    backbone = _backbone(args.backbone)
+    backbone.to(memory_format=torch.channels_last)
+    _alone(backbone, args, turn, bfloat16)
+
+
+def _bare_bfloat16(args, turn: Turn) -> None:
+    _register()
+    _alone(_backbone(args.backbone), args, turn, bfloat16=True)
+
+
+def _bare_both(args, turn: Turn) -> None:
+    _bare_channels_last(args, turn, bfloat16=True)
+
+
+def _bare_compiled(args, turn: Turn) -> None:
+    _register()
+    backbone = _backbone(args.backbone)
+    backbone.compile()
+    _alone(backbone, args, turn)
 
 
 def _model(args, turn: Turn) -> None:
@@ -278,6 +309,12 @@ def _model(args, turn: Turn) -> None:
     _alone(torch.nn.Sequential(*parts), args, turn)
 
 
+MORE = {
+    'bare channels last': _bare_channels_last,
+    'bare bfloat16': _bare_bfloat16,
+    'bare both': _bare_both,
+    'bare compiled': _bare_compiled,
+}
 PEERS = {
     'mmdcl': _mmdcl,
     'mmdcl fast': _mmdcl_fast,
@@ -291,7 +328,7 @@ PEERS = {
 def _work(name: str, pipe, args) -> None:
     torch.set_num_threads(args.threads)
     sys.argv = sys.argv[:1]
-    PEERS[name](args, Turn(pipe, args))
+    (PEERS | MORE)[name](args, Turn(pipe, args))
 
 
 def _told(pipe, name: str, order: str | None = None):
@@ -339,7 +376,7 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--peers', nargs='+', choices=PEERS)
+    parser.add_argument('--peers', nargs='+', choices=PEERS | MORE)
     parser.add_argument('--json', type=Path, metavar='OUT')
     args = parser.parse_args()
     names = args.peers or available(PEERS, lightly='lightly')
