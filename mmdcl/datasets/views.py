@@ -147,6 +147,7 @@ def _cropped(transform: Any, results: dict) -> dict:
         type(transform) is RandomResizedCrop
         and transform.backend == 'pillow'
         and transform.interpolation in _ANTIALIASED
+        and results['img'].ndim == 3
     ):
         return transform(results)
     image = results['img']
@@ -240,8 +241,8 @@ class SplitViews:
         for number, view in enumerate(self.views):
             image, drawn = view(dict(results))
             # No copy after torch's resizing, whose rows are those already.
-            tensor = torch.from_numpy(image).permute(2, 0, 1).contiguous()
-            images.append(tensor)
+            rows = np.ascontiguousarray(image.transpose(2, 0, 1))
+            images.append(torch.from_numpy(rows))
             for slot, step in enumerate(drawn):
                 steps[number, slot, : len(step)] = step
         results['img'] = images

@@ -15,8 +15,9 @@ from ..registry import OPTIM_WRAPPERS
 
 def _computes_bfloat16(device: str) -> bool:
     """Whether the hardware does; to imitate it would be slower."""
-    if device == 'cuda':
-        return torch.cuda.is_bf16_supported()
+    if device == 'cuda':  # is_bf16_supported counts imitations, too
+        capability, _ = torch.cuda.get_device_capability()
+        return torch.version.hip is not None or capability >= 8
     if device == 'cpu':
         cpu = Path('/proc/cpuinfo')  # avx512_bf16, amx_bf16, bf16
         return cpu.is_file() and 'bf16' in cpu.read_text()

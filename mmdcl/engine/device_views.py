@@ -26,6 +26,18 @@ def _leaves(dataset: Any) -> Iterator[Any]:
         yield from _leaves(wrapped)
 
 
+def _restart(loop: Any, loader: Any) -> None:
+    """Loops over iterations may have started their workers already."""
+    if getattr(loop, 'dataloader_iterator', None) is None:
+        return
+    kind = type(loop.dataloader_iterator)
+    loop.dataloader_iterator = loader._iterator = None
+    if hasattr(loader.sampler, '_indices_of_rank'):
+        # InfiniteSampler's only generator ends with those who drew from it.
+        loader.sampler.indices = loader.sampler._indices_of_rank()
+    loop.dataloader_iterator = kind(loader)
+
+
 @HOOKS.register_module()
 class DeviceViewsHook(Hook):
     """Workers decode and crop; the device does the rest, a batch at a time.
@@ -39,8 +51,8 @@ class DeviceViewsHook(Hook):
     ``RandomGrayscale``, ``GaussianBlur``, ``Solarize`` and ``RandomApply``
     moves to the device; whatever is before stays in the workers, and a line
     in the log says what is where. Each image keeps its own parameters, drawn
-    by upstream's transforms in the workers: seeds, resuming and
-    distributions are those of the pipeline without this hook. Pixels differ
+    by upstream's transforms in the workers: distributions and, in loops over
+    epochs, seeds are those of the pipeline without this hook. Pixels differ
     from upstream's by rounding, which there happens after each transform,
     and blur is a Gaussian where Pillow's is a sum of boxes.
 
@@ -54,14 +66,14 @@ class DeviceViewsHook(Hook):
 
     def before_train(self, runner) -> None:
         loader = runner.train_dataloader
-        for dataset in _leaves(loader.dataset):
+        datasets = list(_leaves(loader.dataset))
+        for dataset in datasets:
             if hasattr(dataset.pipeline, 'transforms'):  # not split before
                 self._split(runner, dataset)
-        # Loops over iterations may have started their workers already.
-        batches = getattr(runner.train_loop, 'dataloader_iterator', None)
-        if batches is not None:
-            loader._iterator = None
-            runner.train_loop.dataloader_iterator = type(batches)(loader)
+        longest = max(dataset.pipeline.length for dataset in datasets)
+        for dataset in datasets:  # whose images share batches
+            dataset.pipeline.length = longest
+        _restart(runner.train_loop, loader)
 
     def _split(self, runner, dataset: Any) -> None:
         transforms = dataset.pipeline.transforms
@@ -85,6 +97,12 @@ class DeviceViewsHook(Hook):
         steps = (data_batch or {}).pop('view_steps', None)
         if steps is None:
             return
+        if not isinstance(steps, torch.Tensor):
+            raise TypeError(
+                'mmdcl.DeviceViewsHook needs stacked views, got a list of '
+                "each image's; set `collate_fn=dict(type='default_collate')` "
+                'in the dataloader'
+            )
         device = torch.device(get_device())
         # Images of upstream are BGR, or its transforms take them for that.
         data_batch['inputs'] = [

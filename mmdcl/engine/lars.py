@@ -63,7 +63,8 @@ class LARS(UpstreamLARS):
             exclude = group.get('lars_exclude', False)
             for parameter in group['params']:
                 if parameter.grad is not None:
-                    new = 'momentum_buffer' not in self.state[parameter]
+                    state = self.state.get(parameter, {})
+                    new = 'momentum_buffer' not in state
                     kind = (parameter.device, parameter.dtype)
                     alike[kind, new, exclude, settings].append(parameter)
         for (_, new, exclude, settings), parameters in alike.items():

@@ -130,7 +130,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor, largest: float) -> None:
     if radius < 1:
         return
     place = torch.arange(-radius, radius + 1, device=images.device)
-    sigma = sigma.view(-1, 1)
+    sigma = sigma.view(-1, 1).clamp(min=1e-6)  # zero changes nothing
     kernel = torch.exp(-0.5 * (place / sigma) ** 2)
     kernel *= place.abs() <= _CUT * sigma + 0.5  # as if it were alone
     kernel /= kernel.sum(1, keepdim=True)

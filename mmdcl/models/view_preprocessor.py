@@ -40,17 +40,18 @@ class ViewDataPreprocessor(SelfSupDataPreprocessor):
         Returns:
             Both, with ``inputs`` in float32 on the device.
         """
-        if not isinstance(data, Mapping):
+        views = data['inputs'] if isinstance(data, Mapping) else []
+        one = isinstance(views, Tensor)
+        views = [views] if one else views
+        if not views or any(getattr(x, 'ndim', 0) != 4 for x in views):
             raise TypeError(
-                'mmdcl.ViewDataPreprocessor needs a batch of stacked views, '
-                f'got a {type(data).__name__}; set `collate_fn=dict(type='
+                'mmdcl.ViewDataPreprocessor needs stacked views (B, C, H, W), '
+                "got each image's alone; set `collate_fn=dict(type="
                 "'default_collate')` in the dataloader"
             )
         if not training:
             return super().forward(data, training)
-        views = data['inputs']
-        one = isinstance(views, Tensor)
-        found = [self._prepared(view) for view in ([views] if one else views)]
+        found = [self._prepared(view) for view in views]
         return dict(
             inputs=found[0] if one else found,
             data_samples=data.get('data_samples'),

@@ -108,10 +108,11 @@ def test_distributions_are_the_pipelines(photo):
     assert len(orders - {()}) == 24  # orders of the jitter
 
 
-def test_what_is_unknown_stays_in_the_workers(photo):
+@pytest.mark.parametrize('prob', [0.0, 1.0])
+def test_what_is_unknown_stays_in_the_workers(photo, prob):
     crop = dict(type='RandomResizedCrop', scale=32)
     flip = dict(type='RandomFlip', prob=1.0)
-    unknown = dict(type='Equalize', prob=1.0)
+    unknown = dict(type='Equalize', prob=prob)
     blur = dict(type='GaussianBlur', radius=1.5, prob=1.0)
     gray = dict(type='RandomGrayscale', prob=1.0)  # to a single channel
     pipeline = Compose(

@@ -1,12 +1,15 @@
 """The hook gives a model the views that it would have got without it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
-from mmdcl.engine.device_views import _leaves
+from mmdcl.engine.device_views import _leaves, _restart
 from tests.runs import SIMCLR, loader, runner
 
 JITTER = dict(type='ColorJitter', brightness=0.4, contrast=0.4, hue=0.1)
@@ -18,6 +21,10 @@ VIEW = [
 ]
 TOGETHER = [
     dict(type='MultiView', num_views=2, transforms=[VIEW]),
+    dict(type='PackInputs'),
+]
+FLIPPED = [
+    dict(type='MultiView', num_views=2, transforms=[VIEW[:2]]),
     dict(type='PackInputs'),
 ]
 LOOPS = {
@@ -49,8 +56,10 @@ class Watch(Hook):
 def views(work_dir, loop, hooks, workers=0, model=SIMCLR):
     watch = Watch()
     train = loader('train', TOGETHER, batch_size=16, num_workers=workers)
+    digits = dict(train['dataset'], indices=32)
     train['dataset'] = dict(
-        type='ConcatDataset', datasets=[dict(train['dataset'], indices=64)]
+        type='ConcatDataset',
+        datasets=[digits, dict(digits, pipeline=FLIPPED)],
     )
     run = runner(
         work_dir,
@@ -102,3 +111,18 @@ def test_a_pipeline_of_one_view(tmp_path):
 def test_wants_a_pipeline():
     with pytest.raises(TypeError, match='a `pipeline`, got TensorDataset'):
         list(_leaves(TensorDataset(torch.zeros(3))))
+
+
+def test_workers_that_have_started_start_again():
+    """As in mmengine 0.10, whose loops over iterations are eager."""
+
+    class Eager:
+        def __init__(self, loader: DataLoader) -> None:
+            self.batches = iter(loader)
+
+    sampler = InfiniteSampler(range(8), shuffle=False)
+    batches = DataLoader(range(8), 2, sampler=sampler, num_workers=1)
+    loop = SimpleNamespace(dataloader_iterator=Eager(batches))
+    _restart(loop, batches)
+    found = [next(loop.dataloader_iterator.batches) for _ in range(9)]
+    assert torch.cat(found).tolist() == [*range(8), *range(8), 0, 1]

@@ -107,6 +107,13 @@ def test_bgr_is_mirrored(images):
     torch.testing.assert_close(bgr.flip(1), rgb, rtol=0, atol=2e-3)
 
 
+def test_a_blur_of_nothing_is_none(images):
+    steps = [[(Step.BLUR, float(i))] for i in range(IMAGES)]
+    blurred = apply_steps(images, program(*steps))
+    torch.testing.assert_close(blurred[0], images[0].float())
+    assert blurred.isfinite().all()
+
+
 @pytest.mark.parametrize(
     ('images', 'steps', 'message'),
     [

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
@@ -41,6 +42,12 @@ def test_equals_upstream(settings, dtype, training):
         assert found['data_samples'] is data['data_samples']
 
 
-def test_wants_stacked_views():
-    with pytest.raises(TypeError, match='default_collate'):
-        build('mmdcl.ViewDataPreprocessor')([dict(inputs=None)], True)
+@pytest.mark.parametrize('training', [True, False])
+def test_wants_stacked_views(training):
+    samples = [
+        dict(inputs=list(torch.zeros(2, 3, 8, 8)), data_samples=DataSample())
+        for _ in range(4)
+    ]
+    for wrong in (pseudo_collate(samples), samples):
+        with pytest.raises(TypeError, match='default_collate'):
+            build('mmdcl.ViewDataPreprocessor')(wrong, training)

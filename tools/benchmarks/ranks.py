@@ -110,10 +110,20 @@ def gradient(loss: Callable, views: list[Tensor]) -> Tensor:
     return torch.stack([view.grad for view in views])
 
 
+def warm_gradient(
+    loss: Callable, views: list[Tensor], sent: Sent | None = None
+) -> Tensor:
+    """The gradient, when the support set holds something."""
+    gradient(loss, views)
+    if sent:
+        sent.bytes = 0
+    return gradient(loss, views)
+
+
 def work(rank: int, world: int, args, names: list[str], folder: str) -> None:
     torch.set_num_threads(args.threads)
     whole = embeddings(world * args.images, args.width, 'cpu')
-    wanted = {name: gradient(PEERS[name](), whole) for name in names}
+    wanted = {name: warm_gradient(PEERS[name](), whole) for name in names}
     dist.init_process_group(
         'gloo', f'file://{folder}/{world}', rank=rank, world_size=world
     )
@@ -123,9 +133,9 @@ def work(rank: int, world: int, args, names: list[str], folder: str) -> None:
     peers = {name: PEERS[name]() for name in names}
     found = {}
     for name, loss in peers.items():
-        sent.bytes = 0
         # Of these projections alone: DDP divides by the number of processes.
-        error = gradient(loss, views) / world - wanted[name][:, own]
+        found_here = warm_gradient(loss, views, sent)
+        error = found_here / world - wanted[name][:, own]
         scale = wanted[name].norm()
         found[name] = sent.bytes, float(error.norm() / max(scale, 1e-30))
     seconds = interleaved(

@@ -24,6 +24,7 @@ weights, under bfloat16 autocast, both, and compiled.
 
 import argparse
 import multiprocessing
+import os
 import statistics
 import sys
 import tempfile
@@ -326,6 +327,8 @@ PEERS = {
 
 
 def _work(name: str, pipe, args) -> None:
+    if args.device == 'cpu':  # where the Runner would take a GPU
+        os.environ['CUDA_VISIBLE_DEVICES'] = ''
     torch.set_num_threads(args.threads)
     sys.argv = sys.argv[:1]
     (PEERS | MORE)[name](args, Turn(pipe, args))
