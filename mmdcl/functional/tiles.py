@@ -140,7 +140,8 @@ class _AmongAll(torch.autograd.Function):
     def forward(
         ctx: Any, views: Tensor, temperature: float, tile: int, peers: Peers
     ) -> tuple[Tensor, Tensor]:
-        scaled = views * temperature**-0.5
+        # Detached, for torch 2.5 compiles this as if it needed a gradient.
+        scaled = views.detach() * temperature**-0.5
         columns = peers.gather(scaled.transpose(0, 1)).transpose(0, 1)
         columns = columns.flatten(0, 1)  # (VG, D)
         sums = columns.new_zeros(views.shape[:2])
@@ -220,7 +221,9 @@ class _AgainstColumns(torch.autograd.Function):
         temperature: float,
         tile: int,
     ) -> Tensor:
-        scaled = [x * temperature**-0.5 for x in (anchors, columns)]
+        scaled = [
+            x.detach() * temperature**-0.5 for x in (anchors, columns)
+        ]
         images = columns.shape[1]
         rows, flat = scaled[0], scaled[1].flatten(0, 1)
         sums: Tensor = rows.new_zeros(rows.shape[:2])
