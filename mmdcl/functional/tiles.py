@@ -221,9 +221,7 @@ class _AgainstColumns(torch.autograd.Function):
         temperature: float,
         tile: int,
     ) -> Tensor:
-        scaled = [
-            x.detach() * temperature**-0.5 for x in (anchors, columns)
-        ]
+        scaled = [x.detach() * temperature**-0.5 for x in (anchors, columns)]
         images = columns.shape[1]
         rows, flat = scaled[0], scaled[1].flatten(0, 1)
         sums: Tensor = rows.new_zeros(rows.shape[:2])
