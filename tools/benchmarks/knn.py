@@ -1,6 +1,6 @@
 """Samples a second of kNN evaluation, and of libraries on the same features.
 
-    pip install -c constraints.txt '.[bench]'
+    pip install -c constraints.txt '.[onedl,bench]'
     python tools/benchmarks/knn.py --json knn.json
 
 The `k` nearest of the bank by cosine, and the vote weighted by exp(cosine /
@@ -11,13 +11,10 @@ centres of their classes. `agreement` is the share of the same predictions as
 scikit-learn's. Medians of interleaved rounds; the bank is known beforehand.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from measure import available, interleaved, write
+from measure import Table, available, flags, interleaved
 from torch import Tensor
 
 CLASSES = 100
@@ -72,17 +69,11 @@ PEERS = {'mmdcl': mmdcl, 'sklearn': sklearn, 'faiss': faiss}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = flags(__doc__, rounds=5)
     parser.add_argument('--bank', type=int, default=50000, help='images')
     parser.add_argument('--queries', type=int, default=2000, help='images')
     parser.add_argument('--width', type=int, default=512)
     parser.add_argument('-k', type=int, nargs='+', default=[20, 200])
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--json', type=Path, metavar='OUT')
     args = parser.parse_args()
     names = available(PEERS, sklearn='sklearn', faiss='faiss')
     torch.manual_seed(0)
@@ -90,9 +81,7 @@ def main() -> None:
     centres = torch.randn(CLASSES, args.width)
     bank = features(args.bank, args.width, centres)
     queries, labels = features(args.queries, args.width, centres)
-    rows = []
-    print('| | k | samples/s | accuracy | agreement |')
-    print('|---|---|---|---|---|')
+    table = Table('', 'k', 'samples/s', 'accuracy', 'agreement')
     for k in args.k:
         peers = {name: PEERS[name](*bank, k) for name in names}
         if 'faiss' in peers:
@@ -127,12 +116,9 @@ def main() -> None:
                 threads=args.threads,
                 rounds=args.rounds,
             )
-            rows.append(row)
-            print(
-                f'| {name} | {k} | {row["samples_per_second"]:.0f} | '
-                f'{row["accuracy"]} | {row["agreement"]} |'
-            )
-    write(rows, args.json)
+            rate = f'{row["samples_per_second"]:.0f}'
+            table.add(row, name, k, rate, row['accuracy'], row['agreement'])
+    table.write(args.json)
 
 
 if __name__ == '__main__':

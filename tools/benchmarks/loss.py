@@ -1,6 +1,6 @@
 """Time and memory of the contrastive loss, forward and backward, and peers'.
 
-    pip install -c constraints.txt '.[bench]'
+    pip install -c constraints.txt '.[onedl,bench]'
     python tools/benchmarks/loss.py --json loss.json
 
 DCL of two views by mmdcl (as `mmdcl.SimCLR` computes it), by the whole matrix
@@ -10,7 +10,6 @@ synchronisations) are shown. Memory is the peak beyond the embeddings, in a
 process of its own. The error is that of the gradient against float64.
 """
 
-import argparse
 import contextlib
 import multiprocessing
 import os
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from measure import available, interleaved, write
+from measure import Table, available, flags, interleaved
 from torch import Tensor
 
 TEMPERATURE = 0.1
@@ -150,28 +149,22 @@ def gradient_error(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = flags(__doc__, rounds=7)
     parser.add_argument(
         '--images', type=int, nargs='+', default=[256, 1024, 4096]
     )
     parser.add_argument('--width', type=int, default=128)
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--peers', nargs='+', choices=PEERS)
     parser.add_argument('--no-memory', action='store_true')
-    parser.add_argument('--json', type=Path, metavar='OUT')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     names = args.peers or available(PEERS, lightly='lightly')
     losses = {name: PEERS[name]() for name in names}
     exact = mmdcl(0)
-    rows = []
-    print('| loss | images | ms | mmdcl is faster | peak MiB | grad error |')
-    print('|---|---|---|---|---|---|')
+    table = Table(
+        'loss', 'images', 'ms', 'mmdcl is faster', 'peak MiB', 'grad error'
+    )
     for images in args.images:
         views = embeddings(images, args.width, args.device)
         seconds = interleaved(
@@ -199,15 +192,11 @@ def main() -> None:
                 device=args.device,
                 rounds=args.rounds,
             )
-            rows.append(row)
             ratio = seconds[name] / seconds.get('mmdcl', float('nan'))
             error = f'{row["grad_error"]:.0e}' if checked else ''
-            print(
-                f'| {name} | {images} | {row["ms"]:.1f} | {ratio:.1f}x | '
-                f'{row["peak_mib"]} | {error} |',
-                flush=True,
-            )
-    write(rows, args.json)
+            time = f'{row["ms"]:.1f}', f'{ratio:.1f}x'
+            table.add(row, name, images, *time, row['peak_mib'], error)
+    table.write(args.json)
 
 
 if __name__ == '__main__':

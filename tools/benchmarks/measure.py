@@ -1,5 +1,6 @@
 """What the benchmarks share: turns, medians, tables, JSON."""
 
+import argparse
 import json
 import logging
 import os
@@ -7,7 +8,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -49,12 +50,41 @@ def available(peers: dict, **needs: str) -> list[str]:
     found = [x for x in peers if find_spec(needs.get(x, 'torch'))]
     for name in peers:
         if name not in found:
-            print(f'without {name}: pip install -c constraints.txt .[bench]')
+            print(f"without {name}: pip install '.[bench]'")
     return found
 
 
-def write(rows: list[dict], path: Path | None) -> None:
-    """Rows as JSON, each with versions, machine and commit."""
-    if path is not None:
-        more = dict(torch=torch.__version__, **provenance())
-        path.write_text(json.dumps([row | more for row in rows], indent=1))
+def flags(description: str | None, rounds: int) -> argparse.ArgumentParser:
+    """Flags of every benchmark."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--rounds', type=int, default=rounds)
+    parser.add_argument('--json', type=Path, metavar='OUT')
+    return parser
+
+
+class Table:
+    """Rows as they are found, a line of Markdown each; at the end JSON."""
+
+    def __init__(self, *columns: str) -> None:
+        self.rows: list[dict] = []
+        self._print(columns)
+        self._print(['---'] * len(columns))
+
+    def _print(self, cells: Iterable) -> None:
+        print(f'| {" | ".join(map(str, cells))} |', flush=True)
+
+    def add(self, row: dict, *cells: object) -> None:
+        """Keep ``row``, show ``cells``."""
+        self.rows.append(row)
+        self._print(cells)
+
+    def write(self, path: Path | None) -> None:
+        """Rows as JSON, each with versions, machine and commit."""
+        if path is not None:
+            more = dict(torch=torch.__version__, **provenance())
+            rows = [row | more for row in self.rows]
+            path.write_text(json.dumps(rows, indent=1) + '\n')

@@ -1,6 +1,6 @@
 """What the loss costs over processes: time, and bytes that each one sends.
 
-    pip install -c constraints.txt '.[bench]'
+    pip install -c constraints.txt '.[onedl,bench]'
     python tools/benchmarks/ranks.py --json ranks.json
 
 Forward and backward from projections, the same number of images on each of
@@ -13,38 +13,27 @@ process has to each other one, an all-reduce 2 (W - 1) / W of it (a ring).
 one process.
 """
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from loss import TEMPERATURE, embeddings, mmpretrain
-from measure import available, interleaved, write
+from measure import Table, available, flags, interleaved
 from torch import Tensor
 
 
 def simclr() -> Callable:
-    from mmdcl.models import DCLHead, SimCLR
+    from mmdcl.functional import two_view_contrast
+    from mmdcl.models import DCLHead
 
     head = DCLHead(TEMPERATURE)
 
     def loss(view1: Tensor, view2: Tensor) -> Tensor:
-        rows = SimCLR.contrast(_Alone(head), view1, view2, None)[0]
+        rows = two_view_contrast(view1, view2, TEMPERATURE)
         return head.loss_from_rows(rows.pos, rows.s)
 
     return loss
-
-
-class _Alone:
-    """What SimCLR's `contrast` asks of its algorithm."""
-
-    tile = None
-
-    def __init__(self, head: torch.nn.Module) -> None:
-        self.head = head
 
 
 def nnclr() -> Callable:
@@ -163,35 +152,29 @@ def work(rank: int, world: int, args, names: list[str], folder: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = flags(__doc__, rounds=15)
     parser.add_argument('--processes', type=int, nargs='+', default=[1, 2, 4])
     parser.add_argument('--images', type=int, default=256, help='each')
     parser.add_argument('--width', type=int, default=128)
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=15)
-    parser.add_argument('--json', type=Path, metavar='OUT')
     args = parser.parse_args()
     names = available(PEERS, lightly='lightly')
-    rows = []
-    print('| | processes | ms | KiB sent | exact |')
-    print('|---|---|---|---|---|')
+    table = Table('', 'processes', 'ms', 'KiB sent', 'exact')
     with tempfile.TemporaryDirectory() as folder:
         for world in args.processes:
             torch.multiprocessing.spawn(
                 work, (world, args, names, folder), nprocs=world
             )
             for row in torch.load(f'{folder}/rows{world}'):
-                rows.append(row | dict(width=args.width, rounds=args.rounds))
-                print(
-                    f'| {row["name"]} | {world} | {row["ms"]:.1f} | '
-                    f'{row["kib_sent"]} | {"yes" if row["exact"] else "no"} |',
-                    flush=True,
+                table.add(
+                    row | dict(width=args.width, rounds=args.rounds),
+                    row['name'],
+                    world,
+                    f'{row["ms"]:.1f}',
+                    row['kib_sent'],
+                    'yes' if row['exact'] else 'no',
                 )
-    write(rows, args.json)
+    table.write(args.json)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -1,6 +1,6 @@
 """Images per second of a whole training step: ours, and peers'.
 
-    pip install -c constraints.txt '.[bench]'
+    pip install -c constraints.txt '.[onedl,bench]'
     python tools/benchmarks/step.py --json step.json
     python tools/benchmarks/step.py --backbone conv   # what frameworks cost
 
@@ -22,19 +22,20 @@ time between synchronisations. By `--peers` also `bare` with channels-last
 weights, under bfloat16 autocast, both, and compiled.
 """
 
-import argparse
 import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from measure import available, write
+from launch import fast_config, keep_memory
+from measure import Table, available, flags
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,16 +83,16 @@ class Turn:
         self.count += 1
 
 
-def _backbone(name: str) -> torch.nn.Module:
-    from mmpretrain.registry import MODELS
-
-    return MODELS.build(_backbone_config(name))
-
-
 def _backbone_config(name: str) -> dict:
     if name == 'conv':
         return dict(type='OneConvolution')
     return dict(type='ResNet', depth=int(name.removeprefix('resnet')))
+
+
+def _backbone(name: str) -> torch.nn.Module:
+    from mmpretrain.registry import MODELS
+
+    return MODELS.build(_backbone_config(name))
 
 
 def _register() -> None:
@@ -142,12 +143,10 @@ def _register() -> None:
 
 
 def _runner(config: str, args, turn: Turn, fast: bool = False) -> None:
-    from launch import fast_config
     from mmengine.config import Config
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
 
-    _register()
     cfg = Config.fromstring(f'_base_ = {config!r}', '.py')
     if fast:
         fast_config(cfg)
@@ -186,27 +185,16 @@ def _runner(config: str, args, turn: Turn, fast: bool = False) -> None:
     runner.train()
 
 
-def _mmpretrain(args, turn: Turn) -> None:
-    _runner(UPSTREAM, args, turn)
-
-
 def _keep_memory(args) -> None:
     """As tools/train.py does on a CPU."""
-    from launch import keep_memory
-
     if args.device == 'cpu':
         keep_memory()
 
 
-def _mmdcl(args, turn: Turn) -> None:
-    _keep_memory(args)
-    _runner(str(ROOT / 'configs/simclr_resnet50_8xb32.py'), args, turn)
-
-
-def _mmdcl_fast(args, turn: Turn) -> None:
+def _mmdcl(args, turn: Turn, fast: bool = False) -> None:
     _keep_memory(args)
     config = str(ROOT / 'configs/simclr_resnet50_8xb32.py')
-    _runner(config, args, turn, fast=True)
+    _runner(config, args, turn, fast)
 
 
 def _lightly(args, turn: Turn) -> None:
@@ -215,7 +203,6 @@ def _lightly(args, turn: Turn) -> None:
     from lightly.utils.lars import LARS
     from mmpretrain.registry import DATASETS
 
-    _register()
     width = WIDTH[args.backbone]
     device = torch.device(args.device)
     backbone = _backbone(args.backbone).to(device)
@@ -271,38 +258,24 @@ def _alone(
         features.float().mean().backward()
 
 
-def _bare(args, turn: Turn) -> None:
-    _register()
-    _alone(_backbone(args.backbone), args, turn)
-
-
-def _bare_channels_last(args, turn: Turn, bfloat16: bool = False) -> None:
-    _register()
+def _bare(
+    args,
+    turn: Turn,
+    channels_last: bool = False,
+    bfloat16: bool = False,
+    compiled: bool = False,
+) -> None:
     backbone = _backbone(args.backbone)
-    backbone.to(memory_format=torch.channels_last)
+    if channels_last:
+        backbone.to(memory_format=torch.channels_last)
+    if compiled:
+        backbone.compile()
     _alone(backbone, args, turn, bfloat16)
-
-
-def _bare_bfloat16(args, turn: Turn) -> None:
-    _register()
-    _alone(_backbone(args.backbone), args, turn, bfloat16=True)
-
-
-def _bare_both(args, turn: Turn) -> None:
-    _bare_channels_last(args, turn, bfloat16=True)
-
-
-def _bare_compiled(args, turn: Turn) -> None:
-    _register()
-    backbone = _backbone(args.backbone)
-    backbone.compile()
-    _alone(backbone, args, turn)
 
 
 def _model(args, turn: Turn) -> None:
     from mmpretrain.registry import MODELS
 
-    _register()
     width = WIDTH[args.backbone]
     neck = dict(type='NonLinearNeck', in_channels=width, hid_channels=2048)
     neck |= dict(out_channels=128, norm_cfg=dict(type='BN1d'))
@@ -310,19 +283,19 @@ def _model(args, turn: Turn) -> None:
     _alone(torch.nn.Sequential(*parts), args, turn)
 
 
-MORE = {
-    'bare channels last': _bare_channels_last,
-    'bare bfloat16': _bare_bfloat16,
-    'bare both': _bare_both,
-    'bare compiled': _bare_compiled,
-}
 PEERS = {
     'mmdcl': _mmdcl,
-    'mmdcl fast': _mmdcl_fast,
-    'mmpretrain': _mmpretrain,
+    'mmdcl fast': partial(_mmdcl, fast=True),
+    'mmpretrain': partial(_runner, UPSTREAM),
     'lightly': _lightly,
     'model': _model,
     'bare': _bare,
+}
+MORE = {
+    'bare channels last': partial(_bare, channels_last=True),
+    'bare bfloat16': partial(_bare, bfloat16=True),
+    'bare both': partial(_bare, channels_last=True, bfloat16=True),
+    'bare compiled': partial(_bare, compiled=True),
 }
 
 
@@ -331,6 +304,7 @@ def _work(name: str, pipe, args) -> None:
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     torch.set_num_threads(args.threads)
     sys.argv = sys.argv[:1]
+    _register()
     (PEERS | MORE)[name](args, Turn(pipe, args))
 
 
@@ -367,20 +341,14 @@ def _turns(names: list[str], args) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = flags(__doc__, rounds=5)
     parser.add_argument('--backbone', choices=WIDTH, default='resnet18')
     parser.add_argument('--size', type=int, default=32, help='pixels')
     parser.add_argument('--batch', type=int, default=64, help='images')
     parser.add_argument('--steps', type=int, default=2, help='in a turn')
-    parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--repeats', type=int, default=3)
-    parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--peers', nargs='+', choices=PEERS | MORE)
-    parser.add_argument('--json', type=Path, metavar='OUT')
     args = parser.parse_args()
     names = args.peers or available(PEERS, lightly='lightly')
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -388,13 +356,11 @@ def main() -> None:
         for name, found in _turns(names, args).items():
             seconds[name] += found
     middle = {name: statistics.median(x) for name, x in seconds.items()}
-    rows = []
     print(
         f'{args.backbone}, {args.size} px, batch {args.batch}, '
         f'{args.device}, {args.threads} threads'
     )
-    print('| | ms a step | beyond the model | images/s | of bare |')
-    print('|---|---|---|---|---|')
+    table = Table('', 'ms a step', 'beyond the model', 'images/s', 'of bare')
     bare, model = (middle.get(name) for name in ('bare', 'model'))
     for name, step in middle.items():
         row = dict(
@@ -411,12 +377,15 @@ def main() -> None:
             turns=len(seconds[name]),
             steps=args.steps,
         )
-        rows.append(row)
-        print(
-            f'| {name} | {row["ms"]:.1f} | {row["ms_beyond_model"]} | '
-            f'{row["images_per_second"]:.1f} | {row["of_bare"]} |'
+        table.add(
+            row,
+            name,
+            f'{row["ms"]:.1f}',
+            row['ms_beyond_model'],
+            f'{row["images_per_second"]:.1f}',
+            row['of_bare'],
         )
-    write(rows, args.json)
+    table.write(args.json)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """What two views of an image cost a worker, and what is left to the device.
 
-    pip install -c constraints.txt '.[bench]'
+    pip install -c constraints.txt '.[onedl,bench]'
     python tools/benchmarks/views.py FOLDER --json views.json
 
 FOLDER holds JPEGs. Milliseconds of CPU time for each image, from the file to
@@ -11,14 +11,13 @@ device (here `--device`), `mmpretrain` its own pipeline of
 reads. `decode` reads and decodes, nothing else. Medians of interleaved rounds.
 """
 
-import argparse
 import copy
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from measure import available, interleaved, write
+from measure import Table, available, flags, interleaved
 
 ROOT = Path(__file__).parent.parent.parent
 SUFFIXES = {'.jpg', '.jpeg'}
@@ -104,16 +103,10 @@ def on_device(batch: dict, device: str) -> Callable:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = flags(__doc__, rounds=9)
     parser.add_argument('folder', type=Path, help='with JPEGs, at any depth')
     parser.add_argument('--batch', type=int, default=32, help='images')
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=9)
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--json', type=Path, metavar='OUT')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     paths = sorted(
@@ -139,9 +132,7 @@ def main() -> None:
     )
     rest = on_device(makers['mmdcl'](parts[0]), args.device)
     seconds |= interleaved({'device': rest}, args.rounds, args.device)
-    rows = []
-    print('| | ms an image | mmdcl is cheaper |')
-    print('|---|---|---|')
+    table = Table('', 'ms an image', 'mmdcl is cheaper')
     for name, second in seconds.items():
         ratio = second / seconds['mmdcl']
         row = dict(
@@ -153,9 +144,8 @@ def main() -> None:
             rounds=args.rounds,
             device=args.device if name == 'device' else 'cpu',
         )
-        rows.append(row)
-        print(f'| {name} | {row["ms"]:.2f} | {ratio:.1f}x |')
-    write(rows, args.json)
+        table.add(row, name, f'{row["ms"]:.2f}', f'{ratio:.1f}x')
+    table.write(args.json)
 
 
 if __name__ == '__main__':
