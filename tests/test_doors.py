@@ -26,7 +26,9 @@ MAY_IMPORT = {
     | {'mmdcl.functional'}
     | {'mmdcl.datasets'}
     | UPSTREAM,
-    'checkpoints': {'torch', 'safetensors', 'mmdcl.checkpoints'},
+    'checkpoints': {'torch', 'safetensors', 'mmengine'}
+    | {'mmdcl.checkpoints'},
+    'cli': {'torch', 'mmdcl.checkpoints', 'mmdcl.cli'} | UPSTREAM,
     'mmcv_ops.py': {'torch', 'torchvision'},
     '__init__.py': set(),
 }
@@ -36,6 +38,8 @@ STANDARD = {
     'enum',
     'collections',
     'contextlib',
+    'unittest',
+    'zipfile',
     'copy',
     'difflib',
 }

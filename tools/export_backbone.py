@@ -13,12 +13,12 @@ import torch
 from launch import run
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
 from mmdcl.checkpoints import find_backbone, read_checkpoint
-from mmdcl.checkpoints.architecture import plain_backbone, pretraining_config
+from mmdcl.checkpoints.architecture import pretrained_backbone
 from mmdcl.checkpoints.export import STYLES, rename, write_backbone
+from mmdcl.cli.pretrained_network import build_network
 from mmdcl.engine.features import image_features
 
 
@@ -44,17 +44,20 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def build(checkpoint: dict, config: str | None) -> nn.Module:
+def build(checkpoint: dict, args: argparse.Namespace) -> nn.Module:
     """The network that the weights belong to, on the CPU."""
-    cfg = Config.fromfile(config) if config else pretraining_config(checkpoint)
-    backbone = (cfg.get('model') or {}).get('backbone')
+    if args.config:
+        model = Config.fromfile(args.config).get('model') or {}
+        backbone = model.get('backbone')
+    else:
+        backbone = pretrained_backbone(checkpoint)
     if not backbone:
         sys.exit(
             'error: the checkpoint does not say what network it is; give its '
             'config by --config'
         )
     init_default_scope('mmpretrain')
-    return MODELS.build(plain_backbone(backbone))
+    return build_network(backbone, trust=bool(args.config) or args.trust)
 
 
 def target(style: str, ours: nn.Module) -> nn.Module | None:
@@ -120,7 +123,7 @@ def prove(style: str, ours: nn.Module, tensors: dict[str, Tensor]) -> str:
 def main() -> None:
     args = parse_args()
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
-    ours = build(checkpoint, args.config)
+    ours = build(checkpoint, args)
     found = find_backbone(checkpoint, ours.state_dict(), args.prefix)
     ours.load_state_dict(found.tensors, strict=False)
     tensors = ours.state_dict()

@@ -6,21 +6,30 @@ from typing import Any
 
 from torch import nn
 
+_LONGEST = 1_000_000  # characters; configs have some thousands
+_INSTEAD = 'give the config of its network by --config'
+
 
 def _value(node: ast.expr) -> Any:
     """A literal, or ``dict(...)`` of such."""
     if isinstance(node, ast.Call):
         named_dict = isinstance(node.func, ast.Name) and node.func.id == 'dict'
-        if not named_dict or node.args:
+        named = all(key.arg for key in node.keywords)
+        if not named_dict or node.args or not named:
             raise ValueError(ast.unparse(node))
         return {key.arg: _value(key.value) for key in node.keywords}
     if isinstance(node, ast.Dict):
-        keys = [_value(key) for key in node.keys if key is not None]
+        if None in node.keys:
+            raise ValueError(ast.unparse(node))
+        keys = [_value(key) for key in node.keys]
         return dict(zip(keys, map(_value, node.values), strict=True))
     if isinstance(node, (ast.List, ast.Tuple)):
         kind = list if isinstance(node, ast.List) else tuple
         return kind(_value(element) for element in node.elts)
-    return ast.literal_eval(node)
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        raise ValueError(ast.unparse(node)) from error
 
 
 def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,32 +44,93 @@ def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         Its variables that are plain data, for instance ``model``; empty
         where the checkpoint holds no config.
+
+    Raises:
+        ValueError: It is no config, or ``model`` holds more than data.
     """
-    text = (checkpoint.get('meta') or {}).get('cfg')
+    meta = checkpoint.get('meta')
+    text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not isinstance(text, str):
         return {}
+    if len(text) > _LONGEST:
+        raise ValueError(
+            f'the config in the checkpoint has {len(text):,} characters; '
+            f'at most {_LONGEST:,} are read'
+        )
+    try:
+        statements = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(
+            'the config in the checkpoint cannot be read '
+            f'({type(error).__name__}: {str(error)[:80]}); {_INSTEAD}'
+        ) from error
     found = {}
-    for statement in ast.parse(text).body:
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+    for statement in statements:
+        if isinstance(statement, ast.Assign):
             target = statement.targets[0]
             if isinstance(target, ast.Name):
                 try:
                     found[target.id] = _value(statement.value)
-                except ValueError:
-                    continue
+                except (TypeError, ValueError, RecursionError) as error:
+                    found.pop(target.id, None)
+                    if target.id == 'model':
+                        raise ValueError(
+                            '`model` of the config in the checkpoint is more '
+                            f'than plain data ({str(error)[:80]}), and '
+                            f'nothing in it is run; {_INSTEAD}'
+                        ) from error
+    if not isinstance(found.get('model', {}), dict):
+        raise ValueError(
+            '`model` of the config in the checkpoint is no dict but '
+            f'{str(found["model"])[:80]!r}; {_INSTEAD}'
+        )
     return found
+
+
+def pretrained_backbone(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of the backbone of a checkpoint, or an empty dict.
+
+    It is data, and names what is to be built: build it by
+    :func:`mmdcl.cli.pretrained_network.build_network` only.
+
+    Args:
+        checkpoint: Of :func:`mmdcl.checkpoints.read_checkpoint`.
+
+    Raises:
+        ValueError: As for :func:`pretraining_config`, or it is no dict with
+            a ``type``.
+    """
+    backbone = pretraining_config(checkpoint).get('model', {}).get('backbone')
+    if not backbone:
+        return {}
+    if not isinstance(backbone, dict) or 'type' not in backbone:
+        raise ValueError(
+            '`model.backbone` of the config in the checkpoint is no dict '
+            f'with `type` but {str(backbone)[:80]!r}; {_INSTEAD}'
+        )
+    return backbone
 
 
 def plain_backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
     """A backbone's config without its initialisation and SyncBN.
 
-    Such a network can be built anywhere, and has the same weights.
+    Such a network can be built anywhere, and has the same weights. Both are
+    left out at any depth: an ``init_cfg`` may name a file to be loaded.
     """
-    plain = {key: x for key, x in backbone.items() if key != 'init_cfg'}
-    if norm := plain.get('norm_cfg'):
-        kind = norm['type'].replace('SyncBN', 'BN')
-        plain['norm_cfg'] = {**norm, 'type': kind}
-    return plain
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, (list, tuple)):
+            return type(part)(map(plain, part))
+        if not isinstance(part, Mapping):
+            return part
+        kept = {key: plain(x) for key, x in part.items() if key != 'init_cfg'}
+        kind = kept.get('type')
+        if isinstance(kind, str):
+            short = 'BN' if kind.endswith('.SyncBatchNorm') else kind
+            kept['type'] = short.replace('SyncBN', 'BN')
+        return kept
+
+    return plain(backbone)
 
 
 def check_style(checkpoint: Mapping[str, Any], *parts: nn.Module) -> None:
@@ -74,8 +144,7 @@ def check_style(checkpoint: Mapping[str, Any], *parts: nn.Module) -> None:
     Raises:
         ValueError: One is of style ``pytorch``, the other ``caffe``.
     """
-    model = pretraining_config(checkpoint).get('model') or {}
-    pretrained = model.get('backbone')
+    pretrained = pretrained_backbone(checkpoint)
     if not pretrained:
         return
     theirs = pretrained.get('style', 'pytorch')

@@ -1,0 +1,1 @@
+"""What people type; the only room that knows the terminal."""
