@@ -26,7 +26,7 @@ MAY_IMPORT = {
     | {'mmdcl.functional'}
     | {'mmdcl.datasets'}
     | UPSTREAM,
-    'checkpoints': {'torch', 'safetensors', 'mmengine'}
+    'checkpoints': {'torch', 'numpy', 'safetensors', 'mmengine'}
     | {'mmdcl.checkpoints'},
     'cli': {'torch', 'mmdcl.checkpoints', 'mmdcl.cli'} | UPSTREAM,
     'mmcv_ops.py': {'torch', 'torchvision'},

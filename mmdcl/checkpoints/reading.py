@@ -8,35 +8,8 @@ from typing import Any
 
 import torch
 
-
-class _Ignored:
-    """Takes the place of what is not read, and does nothing."""
-
-    def __init__(self, *args: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-# What mmengine's checkpoints name beside tensors and plain values: the history
-# of logged values. None of it is run: each name gives an empty object, and
-# torch refuses to call anything that is not on this list.
-_IGNORED = [
-    type(name, (_Ignored,), {'__module__': module})
-    for module, name in [
-        ('mmengine.logging.history_buffer', 'HistoryBuffer'),
-        ('builtins', 'getattr'),
-        ('numpy', 'dtype'),
-        ('numpy', 'ndarray'),
-        *(
-            (f'numpy.{core}.multiarray', name)
-            for core in ('core', '_core')
-            for name in ('scalar', '_reconstruct')
-        ),
-    ]
-]
-
+from .archive import check_archive, is_archive
+from .stand_ins import STAND_INS, with_values
 
 # How torch says that a file asks for more than that.
 _REFUSED = re.compile(r'[^\n:]*(nsupported (?i:global|class)|unrecog)[^\n]*')
@@ -46,7 +19,8 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     """What a checkpoint file holds, on the CPU.
 
     A pickle may run any code when it is read. Here only tensors, plain values
-    and what mmengine itself writes are read, unless the file is trusted.
+    and what mmengine itself writes are read, unless the file is trusted. The
+    checksums that ``torch.save`` wrote beside each record are compared.
 
     Args:
         path: ``.pth`` (or any file of ``torch.save``), ``.safetensors``, or,
@@ -55,8 +29,8 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is cut short, is no checkpoint, or holds more than
-            tensors and plain values and is not trusted.
+        ValueError: It is cut short, is damaged, is no checkpoint, or holds
+            more than tensors and plain values and is not trusted.
     """
     path = Path(path)
     if not path.is_file():
@@ -79,20 +53,33 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
                 if hasattr(x, 'dtype')
             }
         return found
+    if is_archive(path):
+        check_archive(path, trust)
+    if trust:
+        return _as_dict(path, _load(path, weights_only=False))
+    # torch < 2.5 has no such list, and refuses what mmengine's files name.
     safe_globals = getattr(torch.serialization, 'safe_globals', None)
-    allow = safe_globals(_IGNORED) if safe_globals else nullcontext()
+    with safe_globals(STAND_INS) if safe_globals else nullcontext():
+        found = _load(path, weights_only=True)
     try:
-        with allow:
-            found = torch.load(
-                path, map_location='cpu', weights_only=not trust
-            )
+        return _as_dict(path, with_values(found))
+    except RecursionError as error:
+        raise ValueError(
+            f'{path} holds values nested too deep; it is no checkpoint'
+        ) from error
+    except Exception as error:  # whatever NumPy says to nonsense
+        raise ValueError(_untrusted(path, str(error))) from error
+
+
+def _load(path: Path, weights_only: bool) -> Any:
+    try:
+        return torch.load(path, map_location='cpu', weights_only=weights_only)
     except Exception as error:  # of many kinds, one for each way to be broken
         refused = _REFUSED.search(str(error))
         if isinstance(error, pickle.UnpicklingError) and refused:
             reason = refused.group().partition(' by default')[0].strip()
             raise ValueError(_untrusted(path, reason)) from error
         raise ValueError(_broken(path)) from error
-    return _as_dict(path, found)
 
 
 def _untrusted(path: Path, reason: str) -> str:
