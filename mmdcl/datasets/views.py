@@ -50,13 +50,7 @@ def _flip(transform: RandomFlip) -> _Drawn:
 def _jitter(transform: ColorJitter) -> _Drawn:
     order, *factors = _random(transform, '_rand_params')
     steps = (Step.BRIGHTNESS, Step.CONTRAST, Step.SATURATION, Step.HUE)
-    # Upstream's jitter takes any image for BGR, where hues turn backwards.
-    signs = (1, 1, 1, -1)
-    return [
-        (steps[i], signs[i] * factors[i])
-        for i in order
-        if factors[i] is not None
-    ]
+    return [(steps[i], factors[i]) for i in order if factors[i] is not None]
 
 
 def _grayscale(transform: RandomGrayscale) -> _Drawn:

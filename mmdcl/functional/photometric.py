@@ -1,13 +1,17 @@
 """Flips, colours and blur of a batch, each image with its own parameters.
 
-Pixels are float32 in [0, 255]. Each operator equals torchvision's functional
-of the same name, on an image at a time, without rounding to integers. They
-change ``images`` in place and return nothing, wait for no accelerator, and
-what they do to an image does not depend on the rest of the batch.
+Pixels are float32, whole levels from 0 to 255. Each operator does to an image
+what Pillow does to it in uint8, rounding included: a blend cuts off what is
+behind the point, so that three of them in floats would be a level brighter.
+Hue goes through Pillow's bytes of hue and saturation, and blur is its three
+passes of a box, rounded once instead of after each. Operators change
+``images`` in place and return nothing, wait for no accelerator, and what they
+do to an image does not depend on the rest of the batch.
 
 Letters: ``B`` images, ``H`` and ``W`` pixels, ``L`` steps of an image.
 """
 
+import math
 from collections.abc import Iterator
 from enum import IntEnum
 
@@ -15,11 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Weights of red, green and blue in brightness (ITU-R 601).
-LUMA = (0.2989, 0.587, 0.114)
+# Red, green and blue in brightness (ITU-R 601), in 65,536ths as in Pillow:
+# sums of levels stay below 2**24, where float32 holds whole numbers.
+_LUMA = (19595, 38470, 7471)
 _WHITE = 255.0
-# A Gaussian is cut off at that many standard deviations.
-_CUT = 4
+_PASSES = 3  # of a box in a blur
+# Rounding of float32 must not cut a level off what is gray already.
+_SLACK = 2e-4
 # Pixels that a CPU works on at a time: they stay in its cache.
 _CACHED = 2**16
 
@@ -53,62 +59,83 @@ FLIPS = {
 }
 
 
-def _gray(images: Tensor, weights: Tensor) -> Tensor:
-    """``(B, 1, H, W)`` of ``(B, 3, H, W)`` by ``weights`` (3,) or (B, 3)."""
-    red, green, blue = weights.view(-1, 3, 1, 1, 1).unbind(1)
-    gray: Tensor = images[:, :1] * red
-    gray.addcmul_(images[:, 1:2], green).addcmul_(images[:, 2:], blue)
-    return gray
+def _planes(images: Tensor, bgr: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Red, green and blue ``(B, H, W)``, views of the images."""
+    first, green, last = images.unbind(1)
+    return (last, green, first) if bgr else (first, green, last)
+
+
+def _luma(images: Tensor, bgr: bool) -> Tensor:
+    """Brightness ``(B, 1, H, W)``, rounded to levels."""
+    red, green, blue = _planes(images, bgr)
+    gray = red * _LUMA[0]
+    gray.add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])
+    return gray.add_(2**15).mul_(2**-16).floor_().unsqueeze(1)
+
+
+def _blend(images: Tensor, other: Tensor | float, factor: Tensor) -> None:
+    """From ``other`` at factor 0 over the images at 1 and beyond."""
+    images.sub_(other).mul_(factor.view(-1, 1, 1, 1)).add_(other)
+    images.clamp_(0, _WHITE).floor_()
 
 
 def adjust_brightness(images: Tensor, factor: Tensor) -> None:
     """Blend ``(B, 3, H, W)`` images with black; 1 changes nothing."""
-    images.mul_(factor.view(-1, 1, 1, 1)).clamp_(0, _WHITE)
+    _blend(images, 0.0, factor)
 
 
-def adjust_contrast(images: Tensor, factor: Tensor, luma: Tensor) -> None:
-    """Blend images with the mean of their brightness."""
-    mean = (images.mean((2, 3)) * luma).sum(1)
-    images.mul_(factor.view(-1, 1, 1, 1))
-    images.add_(((1 - factor) * mean).view(-1, 1, 1, 1)).clamp_(0, _WHITE)
+def adjust_contrast(images: Tensor, factor: Tensor, bgr: bool) -> None:
+    """Blend images with the mean of their brightness, a whole level."""
+    mean = _luma(images, bgr).mean((1, 2, 3), keepdim=True)
+    _blend(images, mean.add_(0.5).floor_(), factor)
 
 
-def adjust_saturation(images: Tensor, factor: Tensor, luma: Tensor) -> None:
-    """Blend images with their grayscale."""
-    factor = factor.view(-1, 1, 1, 1)
-    gray = _gray(images, luma).mul_(1 - factor)
-    images.mul_(factor).add_(gray).clamp_(0, _WHITE)
+def adjust_saturation(images: Tensor, factor: Tensor, bgr: bool) -> None:
+    """Blend images with their brightness."""
+    _blend(images, _luma(images, bgr), factor)
 
 
-def adjust_hue(images: Tensor, shift: Tensor) -> None:
-    """Turn the hue of RGB images by a share of the circle.
+def _double(values: Tensor) -> Tensor:
+    """As C computes; accelerators of Apple cannot."""
+    return values if values.device.type == 'mps' else values.double()
 
-    Of BGR images by ``-shift``: red and blue exchanged mirror the circle.
-    """
-    red, green, blue = images.unbind(1)  # (B, H, W)
+
+def _byte(share: Tensor) -> Tensor:
+    """Whole part of 255 times ``share``."""
+    return _double(share).mul(_WHITE).floor_().float()
+
+
+def adjust_hue(images: Tensor, shift: Tensor, bgr: bool) -> None:
+    """Turn the hue by a share of the circle, to one of 255 places."""
+    red, green, blue = _planes(images, bgr)
     high = images.amax(1)
     chroma = high - images.amin(1)
-    sixth = 1 / chroma.clamp(min=1e-6)
+    saturation = _byte(chroma / high.clamp(min=1))
+    chroma.clamp_(min=1)
+    below = ((high - plane).div_(chroma) for plane in (red, green, blue))
+    r, g, b = map(_double, below)
     hue = torch.where(
         high == red,
-        (green - blue) * sixth,
-        torch.where(
-            high == green,
-            (blue - red).mul_(sixth).add_(2),
-            (red - green).mul_(sixth).add_(4),
-        ),
-    )  # in sixths of the circle; zero without chroma
-    hue += 6 * shift.view(-1, 1, 1)
-    for channel, start in zip((red, green, blue), (5, 3, 1), strict=True):
-        # How far the channel is below the highest one, in [0, 1].
+        b - g,
+        torch.where(high == green, r.add(2).sub_(b), g.add(4).sub_(r)),
+    )
+    hue = _double(hue.float()).div(6).add_(1).remainder_(1)
+    hue = _byte(hue.float())
+    hue += (shift * _WHITE).trunc_().view(-1, 1, 1)
+    hue.remainder_(256).mul_(6).div_(_WHITE)  # in sixths of the circle
+    # By how much the lowest channel is below the highest.
+    depth = saturation.mul_(high).div_(_WHITE)
+    for plane, start in zip((red, green, blue), (5, 3, 1), strict=True):
         k = (hue + start).remainder_(6)
         k = torch.minimum(k, 4 - k).clamp_(0, 1)
-        torch.addcmul(high, k, chroma, value=-1, out=channel)
+        torch.addcmul(high, k, depth, value=-1, out=plane)
+        plane.add_(0.5).floor_()
 
 
 def to_grayscale(images: Tensor, weights: Tensor) -> None:
-    """Replace channels by their mean under ``weights`` (B, 3)."""
-    images.copy_(_gray(images, weights).expand_as(images))
+    """Replace channels by their mean under ``weights`` (B, 3), cut off."""
+    gray = (images * weights.view(-1, 3, 1, 1)).sum(1, keepdim=True)
+    images.copy_(gray.add_(_SLACK).floor_().expand_as(images))
 
 
 def solarize(images: Tensor, threshold: Tensor) -> None:
@@ -117,8 +144,24 @@ def solarize(images: Tensor, threshold: Tensor) -> None:
     torch.where(keep, images, _WHITE - images, out=images)
 
 
+def _box(sigma: Tensor, reach: int) -> Tensor:
+    """Box ``(B, 2 * reach + 1)`` of which passes spread like a Gaussian.
+
+    Whole weights, and at both ends the fraction that makes the variance
+    right (Gwosdek et al., Theoretical Foundations of Gaussian Convolution by
+    Extended Box Filtering, 2011).
+    """
+    variance = sigma.view(-1, 1) ** 2 / _PASSES
+    whole = ((torch.sqrt(12 * variance + 1) - 1) / 2).floor()
+    end = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance)
+    end = end / (6 * (variance - (whole + 1) ** 2))
+    place = torch.arange(-reach, reach + 1, device=sigma.device).abs()
+    box = (place <= whole) + end * (place == whole + 1)
+    return box / (2 * (whole + end) + 1)
+
+
 def gaussian_blur(images: Tensor, sigma: Tensor, largest: float) -> None:
-    """Blur each image by its own ``sigma`` (B,), reflected at the border.
+    """Blur each image by its own ``sigma`` (B,); borders are continued.
 
     Args:
         images: ``(B, 3, H, W)``.
@@ -126,25 +169,26 @@ def gaussian_blur(images: Tensor, sigma: Tensor, largest: float) -> None:
         largest: At least their maximum, known without asking the device.
     """
     batch, channels, height, width = images.shape
-    radius = min(int(_CUT * largest + 0.5), height - 1, width - 1)
-    if radius < 1:
-        return
-    place = torch.arange(-radius, radius + 1, device=images.device)
-    sigma = sigma.view(-1, 1).clamp(min=1e-6)  # zero changes nothing
-    kernel = torch.exp(-0.5 * (place / sigma) ** 2)
-    kernel *= place.abs() <= _CUT * sigma + 0.5  # as if it were alone
-    kernel /= kernel.sum(1, keepdim=True)
-    kernel = kernel.repeat_interleave(channels, 0)  # (3B, taps)
+    widest = math.sqrt(12 * largest**2 / _PASSES + 1)
+    reach = int((widest - 1) / 2) + 1
+    box = _box(sigma, reach)
+    kernel = box[None]
+    for _ in range(_PASSES - 1):
+        kernel = F.conv1d(
+            kernel, box[:, None], padding=2 * reach, groups=batch
+        )
+    radius = kernel.shape[-1] // 2
+    kernel = kernel[0].repeat_interleave(channels, 0)  # (3B, taps)
     planes = images.reshape(1, batch * channels, height, width)
-    planes = F.pad(planes, (radius,) * 4, mode='reflect')
+    planes = F.pad(planes, (radius,) * 4, mode='replicate')
     groups = batch * channels
     planes = F.conv2d(planes, kernel[:, None, None], groups=groups)
     planes = F.conv2d(planes, kernel[:, None, :, None], groups=groups)
-    images.copy_(planes.view_as(images))
+    images.copy_(planes.add_(0.5).floor_().view_as(images))
 
 
 def _do(
-    step: Step, images: Tensor, values: Tensor, largest: float, luma: Tensor
+    step: Step, images: Tensor, values: Tensor, largest: float, bgr: bool
 ) -> None:
     """One step of some images, their parameters ``values`` (B, 3)."""
     value = values[:, 0]
@@ -153,11 +197,11 @@ def _do(
     elif step == Step.BRIGHTNESS:
         adjust_brightness(images, value)
     elif step == Step.CONTRAST:
-        adjust_contrast(images, value, luma)
+        adjust_contrast(images, value, bgr)
     elif step == Step.SATURATION:
-        adjust_saturation(images, value, luma)
+        adjust_saturation(images, value, bgr)
     elif step == Step.HUE:
-        adjust_hue(images, value)
+        adjust_hue(images, value, bgr)
     elif step == Step.GRAYSCALE:
         to_grayscale(images, values)
     elif step == Step.BLUR:
@@ -176,7 +220,7 @@ def _groups(steps: Tensor) -> Iterator[tuple[int, Step, Tensor]]:
                 yield slot, Step(kind), index
 
 
-def _apply(images: Tensor, steps: Tensor, luma: Tensor) -> None:
+def _apply(images: Tensor, steps: Tensor, bgr: bool) -> None:
     device = images.device
     groups = list(_groups(steps))
     if not groups:
@@ -193,29 +237,26 @@ def _apply(images: Tensor, steps: Tensor, luma: Tensor) -> None:
     for (slot, step, here), index in zip(groups, indices, strict=True):
         largest = float(steps[here, slot, 1].max())
         if len(here) == len(images):
-            _do(step, images, values[:, slot, 1:], largest, luma)
+            _do(step, images, values[:, slot, 1:], largest, bgr)
         else:
             part = images[index]
-            _do(step, part, values[index, slot, 1:], largest, luma)
+            _do(step, part, values[index, slot, 1:], largest, bgr)
             images.index_copy_(0, index, part)
 
 
 @torch.no_grad()
-def apply_steps(
-    images: Tensor,
-    steps: Tensor,
-    luma: tuple[float, float, float] = LUMA,
-) -> Tensor:
+def apply_steps(images: Tensor, steps: Tensor, bgr: bool = False) -> Tensor:
     """Do to each image what its own steps say, in their order.
 
     Args:
-        images: ``(B, 3, H, W)``, values in [0, 255], on any device.
+        images: ``(B, 3, H, W)``, whole levels from 0 to 255, on any device.
         steps: ``(B, L, 4)`` float32 in the memory of the host: a
             :class:`Step` and its parameters, see there.
-        luma: Weights of the channels in brightness.
+        bgr: Channels are blue, green, red instead of red, green, blue.
 
     Returns:
-        ``(B, 3, H, W)`` float32; ``images`` are left as they are.
+        ``(B, 3, H, W)`` float32, whole levels; ``images`` are left as they
+        are.
 
     Raises:
         ValueError: Shapes do not fit.
@@ -233,7 +274,6 @@ def apply_steps(
     with torch.autocast(images.device.type, enabled=False):
         done = torch.empty(images.shape, device=images.device)
         done.copy_(images)
-        weights = torch.tensor(luma).to(images.device, non_blocking=True)
         at_once = len(images)
         if on_cpu:
             at_once = max(1, _CACHED // (images.shape[2] * images.shape[3]))
@@ -242,5 +282,5 @@ def apply_steps(
             torch.split(steps, at_once),
             strict=True,
         ):
-            _apply(part, program, weights)
+            _apply(part, program, bgr)
     return done

@@ -1,26 +1,26 @@
-"""Each operator is torchvision's, on each image with its own parameter."""
+"""Each operator is Pillow's, on each image with its own parameter."""
 
+import numpy as np
 import pytest
 import torch
 import torchvision.transforms.functional as reference
+from PIL import Image, ImageFilter
 
 from mmdcl.functional import apply_steps
 from mmdcl.functional.photometric import Step
 
 IMAGES = 5
-# What a step is, by torchvision, to one image in [0, 1].
+# What a step is to one image of Pillow.
 REFERENCE = {
     Step.HORIZONTAL_FLIP: lambda x, _: reference.hflip(x),
     Step.VERTICAL_FLIP: lambda x, _: reference.vflip(x),
-    Step.DIAGONAL_FLIP: lambda x, _: reference.rotate(x, 180),
-    Step.BRIGHTNESS: lambda x, v: reference.adjust_brightness(x, v),
-    Step.CONTRAST: lambda x, v: reference.adjust_contrast(x, v),
-    Step.SATURATION: lambda x, v: reference.adjust_saturation(x, v),
-    Step.HUE: lambda x, v: reference.adjust_hue(x, v),
-    Step.BLUR: lambda x, v: reference.gaussian_blur(
-        x, 2 * round(4 * v) + 1, v
-    ),
-    Step.SOLARIZE: lambda x, v: reference.solarize(x, v / 255),
+    Step.DIAGONAL_FLIP: lambda x, _: x.transpose(Image.Transpose.ROTATE_180),
+    Step.BRIGHTNESS: reference.adjust_brightness,
+    Step.CONTRAST: reference.adjust_contrast,
+    Step.SATURATION: reference.adjust_saturation,
+    Step.HUE: reference.adjust_hue,
+    Step.BLUR: lambda x, v: x.filter(ImageFilter.GaussianBlur(v)),
+    Step.SOLARIZE: reference.solarize,
 }
 PARAMETERS = {
     Step.BRIGHTNESS: (0.0, 0.4, 1.0, 1.3, 1.8),
@@ -35,7 +35,7 @@ PARAMETERS = {
 @pytest.fixture
 def images():
     torch.manual_seed(0)
-    images = torch.randint(0, 256, (IMAGES, 3, 24, 21), dtype=torch.uint8)
+    images = torch.randint(0, 256, (IMAGES, 3, 48, 43), dtype=torch.uint8)
     images[0, :, :4] = 77  # gray has no hue
     return images
 
@@ -50,28 +50,53 @@ def program(*steps):
     return found
 
 
-def close(found, wanted):
-    torch.testing.assert_close(found, wanted * 255, rtol=0, atol=2e-3)
+def pillow(image, steps):
+    """``(3, H, W)`` after the steps, by Pillow."""
+    done = Image.fromarray(image.permute(1, 2, 0).numpy())
+    for step, *value in steps:
+        if step:
+            done = REFERENCE[step](done, *value)
+    return torch.from_numpy(np.array(done)).permute(2, 0, 1).float()
+
+
+def same(found, wanted, blurred=False):
+    """Equal but for a level in some of the pixels.
+
+    Of a blur, away from the border: Pillow rounds after each of its six
+    passes, and continues the border anew in each.
+    """
+    if blurred:
+        found, wanted = found[..., 9:-9, 9:-9], wanted[..., 9:-9, 9:-9]
+    off = (found - wanted).abs()
+    assert off.max() <= (3 if blurred else 1)
+    assert off.mean() < (0.8 if blurred else 1e-3)
+    assert (found - wanted).mean().abs() < 0.05
+    assert torch.equal(found, found.round())
 
 
 @pytest.mark.parametrize('step', REFERENCE)
-def test_step_is_torchvisions(images, step):
+def test_step_is_pillows(images, step):
     values = PARAMETERS.get(step, (0.0,) * IMAGES)
-    found = apply_steps(images, program(*([(step, v)] for v in values)))
-    wanted = [
-        REFERENCE[step](image / 255, value)
-        for image, value in zip(images, values, strict=True)
-    ]
-    close(found, torch.stack(wanted))
+    steps = [[(step, value)] for value in values]
+    found = apply_steps(images, program(*steps))
+    wanted = map(pillow, images, steps)
+    same(found, torch.stack(list(wanted)), step == Step.BLUR)
 
 
 def test_grayscale_weighs_channels(images):
-    weights = (0.2, 0.7, 0.1)
+    weights = (0.2126, 0.7152, 0.0722)
     found = apply_steps(images, program(*[[(Step.GRAYSCALE, *weights)]] * 5))
     gray = sum(
-        w * c for w, c in zip(weights, images.float().unbind(1), strict=True)
+        w * c for w, c in zip(weights, images.double().unbind(1), strict=True)
     )
-    torch.testing.assert_close(found, gray[:, None].expand_as(found))
+    same(found, gray.floor()[:, None].expand_as(found))
+
+
+def test_what_is_gray_keeps_its_level_in_grayscale():
+    levels = torch.arange(256).expand(1, 3, 1, 256)
+    for weights in ((1 / 3, 1 / 3, 1 / 3), (0.114, 0.587, 0.299)):
+        step = program([(Step.GRAYSCALE, *weights)])
+        assert torch.equal(apply_steps(levels, step), levels.float())
 
 
 def test_each_image_has_its_own_steps_in_their_order(images):
@@ -87,24 +112,22 @@ def test_each_image_has_its_own_steps_in_their_order(images):
     before = images.clone()
     found = apply_steps(images, program(*steps))
     for image, own, result in zip(images, steps, found, strict=True):
-        wanted = image / 255
-        for step, *value in own:
-            if step:
-                wanted = REFERENCE[step](wanted, *value)
-        close(result, wanted)
+        same(result, pillow(image, own), blurred=blur in own)
         alone = apply_steps(image[None], program(own))
         torch.testing.assert_close(alone[0], result)
     assert torch.equal(images, before)
 
 
 def test_bgr_is_mirrored(images):
-    steps = [[(Step.HUE, 0.2), (Step.SATURATION, 1.5)]] * IMAGES
-    mirrored = [[(Step.HUE, -0.2), (Step.SATURATION, 1.5)]] * IMAGES
+    """In every step that tells colours apart, and no one is like another."""
+    steps = [
+        [(Step.HUE, 0.2), (Step.SATURATION, 1.5), (Step.CONTRAST, 0.4)]
+    ] * IMAGES
     rgb = apply_steps(images, program(*steps))
-    bgr = apply_steps(
-        images.flip(1), program(*mirrored), luma=(0.114, 0.587, 0.2989)
-    )
-    torch.testing.assert_close(bgr.flip(1), rgb, rtol=0, atol=2e-3)
+    bgr = apply_steps(images.flip(1), program(*steps), bgr=True)
+    assert torch.equal(bgr.flip(1), rgb)
+    wrong = apply_steps(images, program(*steps), bgr=True)
+    assert (wrong - rgb).abs().mean() > 10
 
 
 def test_a_blur_of_nothing_is_none(images):
