@@ -6,6 +6,7 @@ from .backbone import (
     find_backbone,
     load_backbone,
 )
+from .newest import newest_good
 from .reading import read_checkpoint
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     'backbone_names',
     'find_backbone',
     'load_backbone',
+    'newest_good',
     'read_checkpoint',
 ]
