@@ -89,6 +89,7 @@ param_scheduler = [
 train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=15, val_interval=5)
 auto_scale_lr = dict(base_batch_size=128)
 custom_hooks = [
+    dict(type='mmdcl.ResumeHook'),
     dict(type='mmdcl.InvalidLossHook'),
     dict(type='mmdcl.CheckpointMatchHook'),
     dict(type='mmdcl.ProgressHook', val_before_train=True),

@@ -5,7 +5,7 @@ when it is first used, and only rooms other than ``functional`` need OpenMMLab.
 
 functional   the losses, the gather, nearest neighbours: tensors in and out
 models       DCLHead, DCLWHead, InfoNCEHead, SimCLR, NNCLR, SupportSet
-engine       exact train loop, kNN evaluation loops, hooks
+engine       exact train loops, kNN evaluation loops, hooks
 datasets     CIFAR10, Digits, FewLabels, LoadImageFromFile
 checkpoints  read without running code, match a backbone key by key
 registry     what makes ``type='mmdcl.DCLHead'`` work in any config
@@ -28,15 +28,23 @@ _ROOMS = {
     'engine': (
         'AtomicCheckpointHook',
         'CheckpointMatchHook',
+        'ExactIterTrainLoop',
         'ExactTrainLoop',
         'InvalidLossHook',
         'KNNTestLoop',
         'KNNValLoop',
         'PretrainedBackboneHook',
         'ProgressHook',
+        'ResumeHook',
+        'WorkDirHook',
     ),
     'datasets': ('CIFAR10', 'Digits', 'FewLabels', 'LoadImageFromFile'),
-    'checkpoints': ('find_backbone', 'load_backbone', 'read_checkpoint'),
+    'checkpoints': (
+        'find_backbone',
+        'load_backbone',
+        'newest_good',
+        'read_checkpoint',
+    ),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

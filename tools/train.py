@@ -26,6 +26,12 @@ def parse_args() -> argparse.Namespace:
         'in the work_dir',
     )
     parser.add_argument(
+        '--resume-with-changes',
+        action='store_true',
+        help='where config and checkpoint differ in what is trained, go on '
+        'with the config instead of refusing to',
+    )
+    parser.add_argument(
         '--no-validate', action='store_true', help='train without validation'
     )
     parser.add_argument(
@@ -50,6 +56,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    # Slow to import, and --help needs none of it.
+    from mmdcl.engine.resume import check_training, expect_resume
+
+    if args.resume_with_changes and not args.resume:
+        args.resume = 'auto'
     cfg = load_config(args)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -79,7 +90,10 @@ def main() -> None:
         cfg.auto_scale_lr.enable = True
     never = dict(persistent_workers=False)
     finish_config(cfg, args, **(never if args.no_persistent_workers else {}))
-    build_runner(cfg).train()
+    expect_resume(cfg, args.resume_with_changes)
+    runner = build_runner(cfg)
+    check_training(runner)
+    runner.train()
 
 
 if __name__ == '__main__':

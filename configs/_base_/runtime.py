@@ -1,6 +1,8 @@
 # What every pretraining run of mmdcl refuses, reports and averages. Goes
 # beside mmpretrain::_base_/default_runtime.py.
 custom_hooks = [
+    dict(type='mmdcl.WorkDirHook'),
+    dict(type='mmdcl.ResumeHook'),
     dict(type='mmdcl.InvalidLossHook'),
     dict(type='mmdcl.CheckpointMatchHook'),
     dict(type='mmdcl.ProgressHook'),

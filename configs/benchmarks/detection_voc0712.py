@@ -29,7 +29,7 @@ model = dict(
         )
     ),
 )
-train_cfg = dict(max_iters=24000)
+train_cfg = dict(type='mmdcl.ExactIterTrainLoop', max_iters=24000)
 param_scheduler = [
     dict(
         type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=100

@@ -9,4 +9,5 @@ _base_ = (
 # Weights come by mmdcl.PretrainedBackboneHook, all of them or none. The base
 # has another stem (ResNetV1c).
 model = dict(pretrained=None, backbone=dict(type='ResNet'))
+train_cfg = dict(type='mmdcl.ExactIterTrainLoop')
 custom_imports = dict(imports=['mmdcl.mmcv_ops'], allow_failed_imports=False)

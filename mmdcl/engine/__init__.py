@@ -6,11 +6,14 @@ from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
 from .device_views import DeviceViewsHook
 from .invalid_loss import InvalidLossHook
+from .iter_train_loop import ExactIterTrainLoop
 from .knn import KNNTestLoop, KNNValLoop
 from .lars import LARS
 from .pretrained import PretrainedBackboneHook
 from .progress import ProgressHook
+from .resume import ResumeHook
 from .train_loop import ExactTrainLoop
+from .work_dir import WorkDirHook
 
 __all__ = [
     'HOOKS',
@@ -19,10 +22,13 @@ __all__ = [
     'BFloat16OptimWrapper',
     'CheckpointMatchHook',
     'DeviceViewsHook',
+    'ExactIterTrainLoop',
     'ExactTrainLoop',
     'InvalidLossHook',
     'KNNTestLoop',
     'KNNValLoop',
     'PretrainedBackboneHook',
     'ProgressHook',
+    'ResumeHook',
+    'WorkDirHook',
 ]

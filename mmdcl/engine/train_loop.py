@@ -1,98 +1,35 @@
 """Training that goes on after an interruption as if there had been none."""
 
-import random
 from collections.abc import Iterator
-from hashlib import blake2b
 from itertools import islice
-from struct import unpack
 from typing import Any
 
-import numpy as np
 import torch
-from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader
 
 from ..registry import LOOPS
+from .addresses import (
+    LOADING,
+    ORDERING,
+    TRAINING,
+    Address,
+    address,
+    restart_all_random,
+    restart_random,
+    sampler_of,
+)
+from .resume import check_batches, whole_number
 
 _STATE = 'train_loop'  # in the checkpoint's `meta`
-_TRAINING, _LOADING, _ORDERING = range(3)
 
 
-def _seed(*key: int) -> int:
-    """Restart Python's, NumPy's and torch's CPU generator; returns a seed."""
-    digest = blake2b(repr(key).encode(), digest_size=20).digest()
-    first, second, third = unpack('<QIQ', digest)
-    random.seed(first)
-    np.random.seed(second)
-    torch.default_generator.manual_seed(third)
-    return third
-
-
-def _seed_accelerator(seed: int) -> None:
-    # torch.manual_seed looks at every kind of accelerator there could be,
-    # which costs more than all else here.
-    if torch.cuda.is_initialized():
-        torch.cuda.manual_seed_all(seed)
-    elif get_device() != 'cpu':
-        torch.manual_seed(seed)
-
-
-class _Addressed(Dataset):
-    """A dataset whose images draw from ``(seed, epoch, index)`` alone."""
-
-    def __init__(self, dataset: Any) -> None:
-        vars(self)['dataset'] = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, address: tuple[int, int, int] | int) -> Any:
-        if isinstance(address, int):  # not from the train loader
-            return self.dataset[address]
-        _seed(_LOADING, *address)
-        return self.dataset[address[-1]]
-
-    def __getitems__(self, addresses: list[tuple[int, int, int]]) -> list:
-        return [self[address] for address in addresses]
-
-    # Hooks that read `metainfo` or exchange `pipeline` reach the dataset.
-    def __getattr__(self, name: str) -> Any:
-        if 'dataset' not in vars(self):  # while being unpickled
-            raise AttributeError(name)
-        return getattr(self.dataset, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self.dataset, name, value)
-
-
-class _Batches:
-    """Addresses instead of indices, from the loop's position on."""
-
-    def __init__(self, batches: Any, loop: 'ExactTrainLoop') -> None:
-        self._batches, self._loop = batches, loop
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
-        seed, epoch = self._loop.runner.seed, self._loop.epoch
-        _seed(_ORDERING, seed, epoch)  # for samplers without their own seed
-        for batch in islice(self._batches, self._loop.position, None):
-            yield [(seed, epoch, index) for index in batch]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith('_'):
-            raise AttributeError(name)
-        return getattr(self._batches, name)
-
-
-class _StateHook(Hook):
+class StateHook(Hook):
     """Carries what the loop must remember into and out of checkpoints."""
 
-    def __init__(self, loop: 'ExactTrainLoop') -> None:
+    def __init__(self, loop: Any) -> None:
         self.loop = loop
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -114,6 +51,28 @@ class _StateHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         self.loop.loaded = checkpoint.get('meta') or {}
+
+
+def checked_state(loaded: dict) -> dict | None:
+    """What a loop left in a checkpoint's ``meta``, if it did.
+
+    Raises:
+        ValueError: It is not what any loop leaves there.
+    """
+    state = loaded.get(_STATE)
+    if state is None:
+        return None
+    batches = whole_number(state, 'batches')
+    done = whole_number(loaded, 'iter')
+    whole_number(state, 'position', min(batches, done))
+    if state.get('sampler_seed') is not None:
+        whole_number(state, 'sampler_seed')
+    if not isinstance(state.get('validated'), bool):
+        raise ValueError(
+            'the checkpoint cannot be resumed: its `validated` must be True '
+            f'or False, got {state.get("validated")!r:.60}'
+        )
+    return state
 
 
 @LOOPS.register_module()
@@ -144,29 +103,28 @@ class ExactTrainLoop(EpochBasedTrainLoop):
 
     Raises:
         TypeError: The dataloader has no batches of indices to address.
+        ValueError: It gives no batch to some process, or the checkpoint's
+            state is not one of this loop.
     """
 
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_epochs: int, **kwargs
     ) -> None:
         super().__init__(runner, dataloader, max_epochs, **kwargs)
-        loader = self.dataloader
-        if loader.batch_sampler is None or isinstance(
-            loader.dataset, IterableDataset
-        ):
-            raise TypeError(
-                'ExactTrainLoop needs a dataset with indices and a batch '
-                f'size, got {type(loader.dataset).__name__}; use '
-                "train_cfg=dict(type='EpochBasedTrainLoop', ...) for it"
-            )
-        # DataLoader allows no change of these two, which concerns loaders
-        # that already run; a new one would lose `batch_size` and `sampler`.
-        vars(loader)['batch_sampler'] = _Batches(loader.batch_sampler, self)
-        vars(loader)['dataset'] = _Addressed(loader.dataset)
+        address(self.dataloader, self)
+        check_batches(self.dataloader)
         self.position = 0
         self.loaded: dict = {}  # `meta` of the checkpoint, if there is one
         self._epoch_start = 0
-        runner.register_hook(_StateHook(self))
+        runner.register_hook(StateHook(self))
+
+    def addresses(self, batches: Any) -> Iterator[list[Address]]:
+        """What each image of the rest of the epoch draws from."""
+        seed, epoch = self.runner.seed, self.epoch
+        # For samplers without their own seed.
+        restart_random(ORDERING, seed, epoch)
+        for batch in islice(batches, self.position, None):
+            yield [(LOADING, seed, epoch, index) for index in batch]
 
     def run(self) -> torch.nn.Module:
         """Train, from where the checkpoint was written."""
@@ -192,8 +150,7 @@ class ExactTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         for idx, data_batch in enumerate(self.dataloader, self.position):
-            seed = _seed(_TRAINING, self.runner.seed, self._iter)
-            _seed_accelerator(seed)
+            restart_all_random(TRAINING, self.runner.seed, self._iter)
             self.run_iter(idx, data_batch)
         self.position = 0
         self.runner.call_hook('after_train_epoch')
@@ -206,13 +163,13 @@ class ExactTrainLoop(EpochBasedTrainLoop):
         return dict(
             position=meta['iter'] - self._epoch_start if inside else 0,
             batches=len(self.dataloader),
-            sampler_seed=getattr(self.dataloader.sampler, 'seed', None),
+            sampler_seed=getattr(sampler_of(self.dataloader), 'seed', None),
             validated=inside,  # else it is written before
         )
 
     def _resume(self) -> None:
         logger, batches = self.runner.logger, len(self.dataloader)
-        state = self.loaded.get(_STATE)
+        state = checked_state(self.loaded)
         if state is None:
             state = dict(position=0, batches=batches, validated=True)
             logger.warning(
@@ -232,6 +189,6 @@ class ExactTrainLoop(EpochBasedTrainLoop):
             position = 0
         self._epoch_start = self._iter - position
         if state.get('sampler_seed') is not None:
-            self.dataloader.sampler.seed = state['sampler_seed']
+            sampler_of(self.dataloader).seed = state['sampler_seed']
         if not state['validated']:
             self._validate()

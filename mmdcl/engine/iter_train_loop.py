@@ -1,0 +1,132 @@
+"""The exact train loop of detection and segmentation: no epochs."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from mmengine.runner import IterBasedTrainLoop
+from torch.utils.data import DataLoader
+
+from ..registry import LOOPS
+from .addresses import (
+    LOADING_AT,
+    ORDERING_AT,
+    TRAINING,
+    Address,
+    address,
+    restart_all_random,
+    restart_random,
+    sampler_of,
+)
+from .resume import check_batches
+from .train_loop import StateHook, checked_state
+
+
+@LOOPS.register_module()
+class ExactIterTrainLoop(IterBasedTrainLoop):
+    """Iteration-based training, resumed bit for bit.
+
+    What ExactTrainLoop is to epochs: an image draws from seed, iteration and
+    index alone, an iteration from seed and iteration. The order of the data
+    is the sampler's, infinite or not, drawn again up to where training was,
+    without an image being read. Batch samplers that look at the data to group
+    it work, too. What cannot be resumed is the same as there.
+
+    Args:
+        runner: The runner.
+        dataloader: Of training images; its dataset has a length.
+        max_iters: When training ends.
+        **kwargs: As in upstream's ``IterBasedTrainLoop``: ``val_begin``,
+            ``val_interval``, ``dynamic_intervals``.
+
+    Raises:
+        TypeError: The dataloader has no batches of indices to address.
+        ValueError: It gives no batch to some process, or the checkpoint's
+            state is not one of this loop.
+    """
+
+    def __init__(
+        self, runner, dataloader: DataLoader | dict, max_iters: int, **kwargs
+    ) -> None:
+        self._started = False
+        if isinstance(dataloader, dict):
+            dataloader = runner.build_dataloader(
+                dataloader,
+                seed=runner.seed,
+                diff_rank_seed=runner._randomness_cfg.get(
+                    'diff_rank_seed', False
+                ),
+            )
+        address(dataloader, self)
+        check_batches(dataloader)
+        super().__init__(runner, dataloader, max_iters, **kwargs)
+        # Older versions of upstream start the workers here, too early.
+        self.dataloader_iterator: Any = None
+        vars(dataloader)['_iterator'] = None
+        self.loaded: dict = {}  # `meta` of the checkpoint, if there is one
+        runner.register_hook(StateHook(self))
+
+    def addresses(self, batches: Any) -> Iterator[list[Address]]:
+        """What each image from this iteration on draws from, without end."""
+        if not self._started:
+            return
+        start, seed = self._iter, self.runner.seed
+        for i, batch in enumerate(islice(self._order(batches), start, None)):
+            yield [(LOADING_AT, seed, start + i, index) for index in batch]
+
+    def _order(self, batches: Any) -> Iterator[list[int]]:
+        epoch = 0
+        while True:  # of infinite samplers there is one
+            if hasattr(sampler_of(self.dataloader), 'set_epoch'):
+                sampler_of(self.dataloader).set_epoch(epoch)
+            restart_random(ORDERING_AT, self.runner.seed, epoch)
+            yield from batches
+            epoch += 1
+
+    def run(self) -> torch.nn.Module:
+        """Train, from where the checkpoint was written."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        if self._iter and self._iter == self.loaded.get('iter'):
+            self._resume()
+        self._started = True
+        self.dataloader_iterator = iter(self.dataloader)
+        while self._iter < self._max_iters and not self.stop_training:
+            self.runner.model.train()
+            data_batch = next(self.dataloader_iterator)
+            restart_all_random(TRAINING, self.runner.seed, self._iter)
+            self.run_iter(data_batch)
+            self._validate()
+        self.runner.call_hook('after_train_epoch')
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _validate(self) -> None:
+        self._decide_current_val_interval()
+        last = self._iter == self._max_iters
+        due = last or self._iter % self.val_interval == 0
+        if self.runner.val_loop and self._iter >= self.val_begin and due:
+            self.runner.val_loop.run()
+
+    def state(self, meta: dict) -> dict:
+        """What a checkpoint with that ``iter`` remembers."""
+        return dict(
+            position=0,
+            batches=len(self.dataloader),
+            sampler_seed=getattr(sampler_of(self.dataloader), 'seed', None),
+            validated=meta['iter'] == self._iter,  # else it is written before
+        )
+
+    def _resume(self) -> None:
+        state = checked_state(self.loaded)
+        if state is None:
+            self.runner.logger.warning(
+                'the checkpoint was not written by ExactIterTrainLoop: images '
+                'will draw other augmentations than without the interruption'
+            )
+            return
+        if state['sampler_seed'] is not None:
+            sampler_of(self.dataloader).seed = state['sampler_seed']
+        if not state['validated']:
+            self._validate()
