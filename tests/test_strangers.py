@@ -1,12 +1,24 @@
 """Whoever made a file: what is read from it is data and runs no code."""
 
-import pytest
+import os
+import pickle
+import re
+import zipfile
+from importlib import import_module
 
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmdcl.checkpoints import load_backbone, read_checkpoint
 from mmdcl.checkpoints.architecture import (
     pretrained_backbone,
     pretraining_config,
 )
+from mmdcl.checkpoints.strict import only_strict
 from mmdcl.cli.pretrained_network import build_network, network_config
+from tests.runs import BACKBONE, PLAIN, VIEWS, loader, runner
 
 RUN = dict(type='os.system', command='touch X')
 PLUGIN = dict(cfg=RUN, stages=(True,) * 4, position='after_conv1')
@@ -102,4 +114,231 @@ def test_statements_are_no_data(evil):
     assert pretraining_config({'meta': {'cfg': text}}) == dict(x=1, y=2)
     for meta in (None, [], {}, {'cfg': 3}):
         assert pretraining_config({'meta': meta}) == {}
+    assert not evil.exists()
+
+
+class Harm:
+    """A pickle that makes X when it is run."""
+
+    def __reduce__(self):
+        return os.mkdir, ('X',)
+
+
+@pytest.fixture(scope='module')
+def good(tmp_path_factory):
+    """The checkpoint of an honest run, and its config."""
+    work_dir = tmp_path_factory.mktemp('good')
+    train = dict(loader('train', VIEWS), num_batch_per_epoch=1)
+    run = runner(work_dir, train_dataloader=train, log_level='INFO')
+    run.train()
+    run.cfg.dump(work_dir / 'run.py')
+    return work_dir
+
+
+def pickled(path, good):
+    torch.save({**good, 'x': Harm()}, path)
+
+
+def plain(path, good):
+    with path.open('wb') as file:
+        pickle.dump({**good, 'x': Harm()}, file)
+
+
+def legacy(path, good):
+    new = dict(_use_new_zipfile_serialization=False)
+    torch.save({**good, 'x': Harm()}, path, **new)
+
+
+def zipped(change, kind=zipfile.ZIP_STORED):
+    def write(path, good):
+        torch.save(good, path)
+        records = {}
+        with zipfile.ZipFile(path) as old:
+            for name in old.namelist():
+                records[name] = old.read(name)
+        change(records)
+        with zipfile.ZipFile(path, 'w', kind) as new:
+            for name, content in records.items():
+                new.writestr(name, content)
+
+    return write
+
+
+FILES = {
+    'pickle': (pickled, 'could run code'),
+    'plain pickle': (plain, 'could run code'),
+    'old pickle': (legacy, 'could run code'),
+    'zip bomb': (
+        zipped(lambda x: x.update(y=bytes(2**27)), zipfile.ZIP_DEFLATED),
+        'no file of torch.save.* compressed',
+    ),
+    'traversal': (
+        zipped(lambda x: x.update({'../../X': b'x'})),
+        r"no file of torch.save.*record is named '\.\./\.\./X'",
+    ),
+    'header': (
+        lambda path, good: path.write_bytes(b'\xff' * 7 + b'\x7f{"w":'),
+        'cut short',
+    ),
+}
+
+
+def command(monkeypatch, name, *flags):
+    monkeypatch.setattr('sys.argv', [name, *map(str, flags)])
+    import_module(name).main()
+
+
+def train(monkeypatch, good, *flags):
+    command(monkeypatch, 'train', good / 'run.py', '--work-dir', 'w', *flags)
+
+
+def knn_config():
+    model = dict(
+        type='ImageClassifier',
+        backbone=dict(type='ResNet', depth=50),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=10, in_channels=2048),
+    )
+    Config(
+        dict(
+            default_scope='mmpretrain',
+            model=model,
+            train_dataloader=loader('train', PLAIN),
+            test_dataloader=loader('test', PLAIN),
+            test_evaluator=dict(type='Accuracy'),
+            test_cfg=dict(type='mmdcl.KNNTestLoop', k=5),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+        )
+    ).dump('knn.py')
+    return 'knn.py'
+
+
+def hook(path):
+    found = dict(type='mmdcl.PretrainedBackboneHook', checkpoint=str(path))
+    runner(path.parent / 'w', custom_hooks=[found]).val()
+
+
+def pretrained(monkeypatch, path, good):
+    initial = 'model.backbone.init_cfg'
+    initial = [f'{initial}.type=Pretrained', f'{initial}.checkpoint={path}']
+    train(monkeypatch, good, '--cfg-options', *initial)
+
+
+def pointed(monkeypatch, path, good, *flags):
+    folder = path.parent / 'w'
+    folder.mkdir()
+    path.rename(folder / 'epoch_1.pth')
+    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
+    train(monkeypatch, good, *flags)
+
+
+DOORS = {
+    'read_checkpoint': lambda m, p, g: read_checkpoint(p),
+    'load_backbone': lambda m, p, g: load_backbone(build_network(BACKBONE), p),
+    'hook': lambda m, p, g: hook(p),
+    'train resume': lambda m, p, g: train(m, g, '--resume', p),
+    'train bare resume': lambda m, p, g: pointed(m, p, g, '--resume'),
+    'train resume by option': lambda m, p, g: pointed(
+        m, p, g, '--cfg-options', 'resume=True'
+    ),
+    'train load_from by option': lambda m, p, g: train(
+        m, g, '--cfg-options', f'load_from={p}'
+    ),
+    'train init_cfg': lambda m, p, g: pretrained(m, p, g),
+    'train pretrained': lambda m, p, g: train(
+        m, g, '--cfg-options', f'model.pretrained={p}'
+    ),
+    'test': lambda m, p, g: command(m, 'test', knn_config(), p),
+    'test by option': lambda m, p, g: command(
+        m, 'test', knn_config(), g / 'epoch_1.pth',
+        '--cfg-options', f'load_from={p}',
+    ),
+    'evaluate': lambda m, p, g: command(
+        m, 'evaluate', p, '--protocol', 'knn', '--config', knn_config()
+    ),
+    'export': lambda m, p, g: command(m, 'export_backbone', p, 'out.pth'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('door', DOORS)
+@pytest.mark.parametrize('payload', FILES)
+def test_no_file_runs_code_by_any_door(payload, door, evil, monkeypatch, good):
+    write, message = FILES[payload]
+    suffix = 'safetensors' if payload == 'header' else 'pth'
+    path = evil.parent / f'file.{suffix}'
+    content = torch.load(good / 'epoch_1.pth', weights_only=False)
+    write(path, content)
+    if suffix == 'safetensors' and 'resume' in door:
+        pytest.skip('nothing is resumed from it')
+    with pytest.raises((SystemExit, ValueError)) as error:
+        DOORS[door](monkeypatch, path, good)
+    assert re.search(message, str(error.value), re.DOTALL)
+    assert not evil.exists()
+    assert not list(evil.parent.parent.glob('X'))
+
+
+@pytest.mark.parametrize(
+    'address', ['https://0.0.0.0/a.pth', 'torchvision://resnet18']
+)
+def test_addresses_are_refused(address, evil, monkeypatch, good):
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', Harm)
+    for door in DOORS:
+        by_path = door in ('train bare resume', 'train resume by option')
+        if door.startswith(('train', 'test')) and not by_path:
+            with pytest.raises(ValueError, match=r'is an address.*--trust'):
+                DOORS[door](monkeypatch, address, good)
+
+
+CONFIGS = {
+    'dotted type': "dict(type='os.system', command='touch X')",
+    'hub': "dict(type='torch.hub.load', repo_or_dir='.', model='X')",
+    'norm': "dict(type='ResNet', depth=18, norm_cfg=dict(type='evil.X'))",
+    'scope': "dict(type='ResNet', depth=18, _scope_='evil')",
+    'lambda': "dict(type='ResNet', depth=(lambda: open('X', 'w'))())",
+    'call': "dict(type='ResNet', depth=open('X', 'w'))",
+}
+
+
+@pytest.mark.parametrize('door', ['evaluate', 'export'])
+@pytest.mark.parametrize('payload', CONFIGS)
+def test_no_config_in_a_checkpoint_runs(
+    payload, door, evil, monkeypatch, good
+):
+    content = torch.load(good / 'epoch_1.pth', weights_only=False)
+    text = "import evil\ncustom_imports = dict(imports=['evil'])\n"
+    text += f'model = dict(backbone={CONFIGS[payload]})\n'
+    content['meta']['cfg'] = text
+    path = evil.parent / 'file.pth'
+    torch.save(content, path)
+    match = r"config names '|is more than plain data"
+    with pytest.raises((SystemExit, ValueError), match=match):
+        DOORS[door](monkeypatch, path, good)
+    assert not evil.exists()
+
+
+def test_a_resumed_config_is_text_and_the_rest_as_saved(evil, good):
+    path = evil.parent / 'file.pth'
+    content = torch.load(good / 'epoch_1.pth', weights_only=False)
+    content['meta']['config'] = 'import evil'
+    content['meta']['cfg'] += '\nimport evil'
+    torch.save(content, path)
+    only_strict()
+    train_loader = dict(loader('train', VIEWS), num_batch_per_epoch=1)
+    run = runner(
+        evil.parent / 'w',
+        train_dataloader=train_loader,
+        resume=True,
+        load_from=str(path),
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+    )
+    run.train_loop  # noqa: B018 - built
+    run.load_or_resume()
+    assert run.iter == 1
+    theirs = content['message_hub']['log_scalars']
+    assert theirs
+    for name, history in run.message_hub.log_scalars.items():
+        assert np.array_equal(history.data, theirs[name].data)
+    for name, tensor in run.model.state_dict().items():
+        assert torch.equal(tensor, content['state_dict'][name])
     assert not evil.exists()

@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 
 import mmdcl
 from mmdcl.checkpoints import read_checkpoint
+from mmdcl.checkpoints.strict import only_strict, refuse_address
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -102,12 +103,11 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def load_from(cfg: Config, checkpoint: str, trust: bool = False) -> None:
-    """Start from a checkpoint file, or from an address.
-
-    mmengine reads any pickle if it must, so a file is read strictly first.
-    """
+    """Start from a checkpoint file, or from an address that is trusted."""
     if '://' not in checkpoint:
         read_checkpoint(checkpoint, trust)
+    elif not trust:
+        refuse_address(checkpoint)
     cfg.load_from = checkpoint
 
 
@@ -172,6 +172,7 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
         args: Parsed flags.
         **loader: Dataloader arguments that win over the config's.
     """
+    only_strict(args.trust)
     on_cpu = not torch.cuda.is_available()
     if args.amp and on_cpu:
         sys.exit('error: --amp needs a GPU, and none is available')

@@ -13,6 +13,8 @@ from .stand_ins import STAND_INS, with_values
 
 # How torch says that a file asks for more than that.
 _REFUSED = re.compile(r'[^\n:]*(nsupported (?i:global|class)|unrecog)[^\n]*')
+# torch.save's first value before 1.6, pickled.
+_MAGIC = b'\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19'
 
 
 def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
         raise FileNotFoundError(f'no checkpoint {path}')
     if path.suffix == '.safetensors':
         return {'state_dict': _read_safetensors(path)}
-    if path.suffix == '.pkl':
+    if path.suffix == '.pkl' or _is_plain_pickle(path):
         if not trust:
             raise ValueError(_untrusted(path, 'it is a plain pickle'))
         try:
@@ -69,6 +71,13 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
         ) from error
     except Exception as error:  # whatever NumPy says to nonsense
         raise ValueError(_untrusted(path, str(error))) from error
+
+
+def _is_plain_pickle(path: Path) -> bool:
+    """Of ``pickle.dump``; torch's own begin with a number of torch."""
+    with path.open('rb') as file:
+        start = file.read(15)
+    return start[:1] == b'\x80' and start[2:14] != _MAGIC
 
 
 def _load(path: Path, weights_only: bool) -> Any:
