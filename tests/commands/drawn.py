@@ -1,0 +1,82 @@
+"""Small images of several classes in the layouts that people have."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+IMAGENET = tuple(f'n0144076{i}' for i in range(4))
+CIFAR10 = ('airplane', 'automobile', 'bird', 'cat', 'deer')
+CIFAR10 += ('dog', 'frog', 'horse', 'ship', 'truck')
+
+
+def image(label: int, size: int, generator: np.random.Generator) -> np.ndarray:
+    """``(size, size, 3)``: the label's hue, a stripe and noise."""
+    hue = np.full((size, size, 1), 25 * label % 180, np.uint8)
+    rest = generator.integers(120, 250, (size, size, 2), np.uint8)
+    drawn = cv2.cvtColor(np.concatenate([hue, rest], 2), cv2.COLOR_HSV2BGR)
+    drawn[:, size // (label + 2)] = 255
+    return drawn
+
+
+def classes(
+    folder: Path,
+    names: tuple[str, ...],
+    each: int,
+    size: int,
+    suffix: str,
+    seed: int = 0,
+) -> None:
+    """``folder/<class>/<number><suffix>``."""
+    generator = np.random.default_rng(seed)
+    for label, name in enumerate(names):
+        folder.joinpath(name).mkdir(parents=True)
+        for i in range(each):
+            path = folder / name / f'{i}{suffix}'
+            cv2.imwrite(str(path), image(label, size, generator))
+
+
+def cifar10(folder: Path) -> None:
+    """``train`` with 12 images of each class, ``test`` with 4."""
+    classes(folder / 'train', CIFAR10, 12, 32, '.png', 0)
+    classes(folder / 'test', CIFAR10, 4, 32, '.png', 1)
+
+
+def imagenet(folder: Path) -> None:
+    """Four classes, ``train`` with 4 images of each, ``val`` with 2."""
+    classes(folder / 'train', IMAGENET, 4, 96, '.JPEG', 0)
+    classes(folder / 'val', IMAGENET, 2, 96, '.JPEG', 1)
+
+
+def bccd(folder: Path, sizes: dict[str, int] | None = None) -> None:
+    """Cells as bright boxes, in BCCD's layout of VOC."""
+    generator = np.random.default_rng(0)
+    for name in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
+        folder.joinpath(name).mkdir(parents=True)
+    for split, count in (sizes or {'trainval': 8, 'test': 4}).items():
+        names = [f'{split}_{i}' for i in range(count)]
+        for name in names:
+            _cells(folder, name, generator)
+        listed = folder / 'ImageSets/Main' / f'{split}.txt'
+        listed.write_text('\n'.join(names))
+
+
+def _cells(folder: Path, name: str, generator: np.random.Generator) -> None:
+    colors = dict(
+        RBC=(60, 60, 200), WBC=(200, 60, 60), Platelets=(60, 200, 60)
+    )
+    drawn = np.full((120, 160, 3), 40, np.uint8)
+    objects = ''
+    for i, (kind, color) in enumerate(colors.items()):
+        x = int(generator.integers(5, 20)) + 50 * i
+        y = int(generator.integers(5, 75))
+        drawn[y : y + 35, x : x + 30] = color
+        box = dict(xmin=x + 1, ymin=y + 1, xmax=x + 30, ymax=y + 35)
+        box_text = ''.join(f'<{k}>{v}</{k}>' for k, v in box.items())
+        objects += f'<object><name>{kind}</name><difficult>0</difficult>'
+        objects += f'<bndbox>{box_text}</bndbox></object>'
+    cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), drawn)
+    size = '<size><width>160</width><height>120</height></size>'
+    folder.joinpath('Annotations', f'{name}.xml').write_text(
+        f'<annotation>{size}{objects}</annotation>'
+    )
