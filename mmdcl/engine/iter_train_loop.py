@@ -46,6 +46,8 @@ class ExactIterTrainLoop(IterBasedTrainLoop):
             state is not one of this loop.
     """
 
+    resumes_exactly = True  # ResumeHook asks
+
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_iters: int, **kwargs
     ) -> None:

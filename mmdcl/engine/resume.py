@@ -206,16 +206,18 @@ class ResumeHook(Hook):
                 'this run and the one that it resumes differ:\n'
                 + table(changes, self.with_changes)
             )
-        if self.with_changes and any(
+        moved = self.with_changes and any(
             change.setting.startswith(_SCHEDULE) for change in changes
-        ):
+        )
+        if moved or _strays(runner, checkpoint['meta']):
             self._follow_config(runner, checkpoint, changes)
 
     def before_train(self, runner) -> None:
         loop = runner.train_loop
         if not isinstance(loop, (EpochBasedTrainLoop, IterBasedTrainLoop)):
             return
-        if self._resumed and not type(loop).__name__.startswith('Exact'):
+        exact = getattr(loop, 'resumes_exactly', False)
+        if self._resumed and not exact:
             by_epoch = isinstance(loop, EpochBasedTrainLoop)
             exact = 'ExactTrainLoop' if by_epoch else 'ExactIterTrainLoop'
             runner.logger.warning(
@@ -289,7 +291,7 @@ class ResumeHook(Hook):
         meta = checkpoint['meta']
         batches = len(runner.train_dataloader)
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
-            _move(runner, meta, batches)
+            _move(runner, meta)
         replay(runner, meta['epoch'], meta['iter'], batches)
         checkpoint.pop('param_schedulers', None)  # those of the runner stay
         fresh = any(
@@ -298,7 +300,7 @@ class ResumeHook(Hook):
         loaded = checkpoint.get('optimizer')
         for name, wrapper, _ in optimizers(runner):
             rates = {f'{x["lr"]:.4g}' for x in wrapper.param_groups}
-            runner.logger.info(
+            runner.logger.warning(
                 f'{name or "training"} goes on at epoch {meta["epoch"]}, '
                 f'iteration {meta["iter"]}, with a learning rate of '
                 f'{" and ".join(sorted(rates))}'
@@ -363,33 +365,43 @@ def _remembered(runner, meta: dict) -> dict[str, Any]:
     return facts
 
 
-def _move(runner, meta: dict, batches: int) -> None:
+def _exact_state(runner, meta: dict) -> dict | None:
+    """What an exact loop left to an exact loop."""
+    state = meta.get('train_loop')
+    exact = getattr(runner.train_loop, 'resumes_exactly', False)
+    return state if exact and isinstance(state, dict) else None
+
+
+def _strays(runner, meta: dict) -> bool:
+    """The loop starts an epoch over, but the schedule would not."""
+    if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+        return False
+    whole = meta['epoch'] * len(runner.train_dataloader)
+    return _exact_state(runner, meta) is None and meta['iter'] != whole
+
+
+def _move(runner, meta: dict) -> None:
     """The same epoch, in epochs of another length.
 
     Images seen in it are not seen again if they are the same images in the
     same order; else the epoch starts over.
     """
     then, now = _remembered(runner, meta), _facts(runner)
+    batches = now['batches_per_epoch']
     old = then.get('batches_per_epoch', batches)
-    state = meta.get('train_loop')
-    position = 0
-    if isinstance(state, dict) and old:
+    state, position = _exact_state(runner, meta), 0
+    if state:
         position = whole_number(state, 'position', old)
-        same = all(
-            then.get(name) and now[name]
-            for name in ('images', 'images_per_step')
-        ) and (then['images'] == now['images'])
+        per_step = then.get('images_per_step'), now['images_per_step']
         if position == old:
             position = batches
-        elif position and same:
-            seen = position * then['images_per_step']
-            position = min(batches, seen // now['images_per_step'])
+        elif all(per_step) and then.get('images') == now['images']:
+            position = min(batches, position * per_step[0] // per_step[1])
         elif old != batches:
             position = 0
-        meta['train_loop'] = {**state, 'position': position}
-        meta['train_loop']['batches'] = batches
-    elif old == batches:
-        position = meta['iter'] - meta['epoch'] * batches  # upstream's loops
+        state |= dict(position=position, batches=batches)
+    elif meta['iter'] == (meta['epoch'] + 1) * old:
+        meta['epoch'] += 1
     meta['iter'] = meta['epoch'] * batches + position
 
 

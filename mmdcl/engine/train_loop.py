@@ -107,6 +107,8 @@ class ExactTrainLoop(EpochBasedTrainLoop):
             state is not one of this loop.
     """
 
+    resumes_exactly = True  # ResumeHook asks
+
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_epochs: int, **kwargs
     ) -> None:

@@ -76,6 +76,8 @@ def test_every_config_is_read_as_it_was_written(name):
     assert config_changes(found, found) == []
 
 
+PIPELINE = dict(scale=[16, 16], type='Resize')
+COSINE = dict(by_epoch=True, type='CosineAnnealingLR', T_max=3)
 HARMLESS = [
     dict(work_dir='here'),
     dict(experiment_name='another'),
@@ -88,20 +90,20 @@ HARMLESS = [
     dict(train_dataloader__drop_last=False),
     dict(train_dataloader__dataset__type='mmdcl.ImageNet'),
     dict(train_dataloader__dataset__type='mmpretrain.ImageNet'),
-    dict(train_dataloader__dataset__pipeline=[{'scale': [16, 16]} | {'type': 'Resize'}]),
+    dict(train_dataloader__dataset__pipeline=[PIPELINE]),
     dict(train_cfg__val_interval=2),
     dict(val_cfg=dict(type='mmdcl.KNNValLoop', k=7)),
     dict(visualizer=dict(type='Visualizer')),
     dict(log_level='DEBUG', log_processor=dict(window_size=3)),
     dict(default_hooks=dict(logger=dict(type='LoggerHook', interval=3))),
-    dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=3))),
+    dict(default_hooks=dict(x=dict(type='CheckpointHook', interval=3))),
     dict(custom_hooks=[]),
     dict(custom_hooks=[dict(type='mmdcl.ResumeHook', with_changes=True)]),
     dict(optim_wrapper__type='OptimWrapper'),
-    dict(param_scheduler=[dict(type='CosineAnnealingLR', T_max=3, by_epoch=True)]),
+    dict(param_scheduler=[COSINE]),
     dict(auto_scale_lr=dict(base_batch_size=32, enable=False)),
     dict(model__backbone__init_cfg=dict(type='Pretrained', checkpoint='x')),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize('options', HARMLESS, ids=str)
@@ -175,7 +177,8 @@ def test_facts_that_no_config_holds():
 def test_the_table():
     rows = table(changed(optim_wrapper__optimizer__lr=0.5), True).splitlines()
     assert rows[0].split() == ['setting', 'checkpoint', 'config', 'counts']
-    assert rows[1].split() == ['optim_wrapper.optimizer.lr', '0.1', '0.5', 'config']  # fmt: skip
+    setting = 'optim_wrapper.optimizer.lr'
+    assert rows[1].split() == [setting, '0.1', '0.5', 'config']
 
 
 def test_a_config_is_data(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from torch.multiprocessing import ProcessExitedException
+from torch.utils.data import BatchSampler
 
 from tests.ranks import on_ranks
 from tests.runs import NNCLR, PLAIN, SIMCLR, VIEWS, loader, runner
@@ -296,3 +297,121 @@ def test_best_checkpoint_outlives_its_successor(tmp_path):
     assert len(best) == 1
     assert best[0].startswith('best_accuracy_top1')
     assert tmp_path.joinpath('iter_12.pth').is_file()
+
+
+class Pairs(BatchSampler):
+    """Neighbours share a batch: as mmdet's sampler of aspect ratios."""
+
+    def __init__(self, sampler, batch_size) -> None:
+        super().__init__(sampler, batch_size, drop_last=False)
+        self._waiting = {0: [], 1: []}
+
+    def __iter__(self):
+        for index in self.sampler:
+            label = self.sampler.dataset.get_data_info(index)['gt_label']
+            waiting = self._waiting[label % 2]
+            waiting.append(index)
+            if len(waiting) == self.batch_size:
+                yield waiting[:]
+                waiting.clear()
+
+
+ITERATIONS = dict(type='mmdcl.ExactIterTrainLoop', max_iters=12)
+ENDLESS = dict(type='InfiniteSampler', shuffle=True)
+GROUPED = dict(sampler=ENDLESS, batch_sampler=dict(type=Pairs))
+
+
+def iterations(batch_size=16, workers=0, indices=40, **train):
+    """Settings of an iteration-based run that stops within a pass."""
+    given = loader('train', VIEWS, batch_size=batch_size, num_workers=workers)
+    given['dataset']['indices'] = indices
+    given['persistent_workers'] = workers > 0
+    if 'batch_sampler' in train:
+        del given['drop_last']
+    given |= train
+    return dict(
+        train_dataloader=given, train_cfg=dict(ITERATIONS, val_interval=4)
+    )
+
+
+def iteration_job(rank, work_dir, ranks, kill_at, resume, kwargs):
+    setting = iterations(batch_size=16 // ranks, **kwargs)
+    return train(
+        rank, work_dir, ranks, kill_at=kill_at, resume=resume, **setting
+    )
+
+
+@pytest.mark.parametrize(
+    ('ranks', 'setting'),
+    [
+        (1, dict(sampler=ENDLESS)),
+        (1, dict(workers=2, **GROUPED)),
+        (1, dict()),  # passes that end
+        (2, dict(sampler=ENDLESS, workers=2)),
+    ],
+)
+def test_iterations_killed_and_resumed(ranks, setting, tmp_path):
+    def on(name, kill_at=None, resume=False):
+        where = str(tmp_path / name)
+        return on_ranks(
+            ranks, iteration_job, where, ranks, kill_at, resume, setting
+        )[0]
+
+    expected = on('whole')
+    with pytest.raises(ProcessExitedException, match='SIGKILL'):
+        on('killed', kill_at=7)
+    files = (tmp_path / 'killed').glob('*.pth')
+    assert [path.name for path in files] == ['iter_5.pth']
+    found = on('killed', resume=True)
+    assert found['iteration'] == 12
+    assert_identical(found, expected)
+
+
+def test_iterations_see_all_images_and_other_views_each_time(tmp_path):
+    run = build(tmp_path, **iterations(sampler=ENDLESS))
+    seen = []
+
+    class Look(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            numbers = [x.sample_idx for x in data_batch['data_samples']]
+            views = data_batch['inputs'][0]
+            seen.extend(zip(numbers, views, strict=True))
+
+    run.register_hook(Look())
+    run.train()
+    assert {number for number, _ in seen[:40]} == set(range(40))
+    first = dict(seen[:40])
+    again = sum(torch.equal(first[n], view) for n, view in seen[40:80])
+    assert again < 10  # of so few pixels some crops are the same
+
+
+def test_iterations_validate_what_was_interrupted(tmp_path):
+    setting = iterations(sampler=ENDLESS)
+    hook = dict(default_hooks=dict(checkpoint=dict(EVERY_5, interval=4)))
+
+    class Interrupt(Hook):
+        def before_val(self, runner) -> None:
+            raise KeyboardInterrupt
+
+    run = build(tmp_path, **setting, **hook)
+    run.register_hook(Interrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run.train()
+    run = build(tmp_path, resume=True, **setting, **hook)
+    seen = []
+
+    class See(Hook):
+        def before_val(self, runner) -> None:
+            seen.append(runner.iter)
+
+    run.register_hook(See())
+    run.train()
+    assert seen == [4, 8, 12]
+
+
+def test_a_dataset_without_batches_of_indices(tmp_path):
+    setting = iterations(sampler=ENDLESS, batch_size=None)
+    setting['train_dataloader']['drop_last'] = False
+    run = build(tmp_path, **setting)
+    with pytest.raises(TypeError, match=r'IterBasedTrainLoop'):
+        run.train()
