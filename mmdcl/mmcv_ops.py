@@ -3,12 +3,17 @@
 No registry carries a compiled mmcv, and without ``mmcv._ext`` detectors cannot
 even be imported. Importing this module (``custom_imports`` in a config) puts a
 stand-in there, unless there is a real one: ``tools/build_mmcv.sh`` builds it.
+What was imported before, and went on without operators, is given them.
 """
 
+import ast
+import importlib
 import sys
 import warnings
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -205,8 +210,75 @@ class StandIn(ModuleType):
         return missing
 
 
+def _tried(source: str) -> Iterator[tuple[str, str, str]]:
+    """Module, name and own name of operators imported in a ``try``."""
+    for block in ast.parse(source).body:
+        if isinstance(block, ast.Try):
+            for line in block.body:
+                if isinstance(line, ast.ImportFrom) and not line.level:
+                    module = line.module or ''
+                    if module.startswith('mmcv.'):
+                        for name in line.names:
+                            own = name.asname or name.name
+                            yield module, name.name, own
+
+
+def _catch_up() -> list[str]:
+    """Give operators to modules that were imported when there were none.
+
+    Upstream's modules go on without them, with functions in their place that
+    fail when called, and hand these to each other by ``import``.
+
+    Returns:
+        Names of the modules that were changed.
+    """
+    changed: list[str] = []
+    instead: dict[int, tuple[Any, Any]] = {}
+    modules = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if name.startswith('mm') and not name.startswith('mmcv.ops')
+    }
+    for name, module in modules.items():
+        file = Path(getattr(module, '__file__', None) or '')
+        if file.suffix != '.py' or not file.is_file():
+            continue
+        text = file.read_text(encoding='utf-8', errors='replace')
+        if 'from mmcv.' not in text:
+            continue
+        for source, operator, own in _tried(text):
+            real = getattr(importlib.import_module(source), operator, None)
+            fallback = module.__dict__.get(own)
+            if real is not None and fallback is not real:
+                if fallback is not None:
+                    instead[id(fallback)] = (fallback, real)
+                setattr(module, own, real)
+                changed.append(name)
+    for name, module in modules.items():
+        for own, value in list(module.__dict__.items()):
+            if id(value) in instead:
+                setattr(module, own, instead[id(value)][1])
+                changed.append(name)
+    return [*dict.fromkeys(changed), *_extra_norm()]
+
+
+def _extra_norm() -> list[str]:
+    """The head of C4, which mmpretrain leaves out where mmdet fails."""
+    name = 'mmpretrain.models.utils.res_layer_extra_norm'
+    module = sys.modules.get(name)
+    if module is None or getattr(module, 'ResLayerExtraNorm', 1) is not None:
+        return []
+    importlib.reload(module)
+    above = sys.modules.get(name.rpartition('.')[0])
+    if above is not None:
+        above.ResLayerExtraNorm = module.ResLayerExtraNorm
+    return [name]
+
+
 def stand_in() -> bool:
     """Put the stand-in into place; whether it is there.
+
+    It does not matter what was imported before.
 
     Raises:
         ModuleNotFoundError: There is no mmcv at all.
@@ -218,13 +290,7 @@ def stand_in() -> bool:
             f'roi_pool stand in for them. For all of them, {_BUILD}',
             stacklevel=2,
         )
-        early = {'mmdet.models', 'mmseg.models', 'mmpretrain.models'}
-        if found := sorted(early & sys.modules.keys()):
-            warnings.warn(
-                f'{" and ".join(found)} had been imported before, and may go '
-                'on without operators; import mmdcl.mmcv_ops first',
-                stacklevel=2,
-            )
+        _catch_up()
     return isinstance(sys.modules.get(_NAME), StandIn)
 
 

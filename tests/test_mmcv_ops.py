@@ -1,7 +1,10 @@
 """Operators of detectors, against their definition and the compiled ones."""
 
+import json
+import subprocess
 import sys
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 
 import pytest
@@ -110,14 +113,59 @@ def test_a_real_extension_is_never_replaced(monkeypatch, recwarn):
     assert not recwarn
 
 
-def test_it_warns_once_and_of_what_came_too_early(monkeypatch, recwarn):
+def test_it_warns_once(monkeypatch, recwarn):
     monkeypatch.delitem(sys.modules, 'mmcv._ext', raising=False)
     monkeypatch.setattr(mmcv_ops, 'find_spec', sys.modules.get)
-    monkeypatch.setitem(sys.modules, 'mmdet.models', ModuleType('mmdet'))
+    monkeypatch.setattr(mmcv_ops, '_catch_up', list)
     assert mmcv_ops.stand_in()
     assert mmcv_ops.stand_in()
-    text = [str(warning.message) for warning in recwarn]
-    assert len(text) == 2
-    assert 'stand in for them' in text[0]
-    assert 'mmdet.models' in text[1]
-    assert 'imported before' in text[1]
+    (warning,) = recwarn
+    assert 'stand in for them' in str(warning.message)
+
+
+SCRIPT = """
+import contextlib, importlib, json, sys
+for name in sys.argv[1:]:
+    with contextlib.suppress(ImportError):  # mmdet's, without operators
+        importlib.import_module(name)
+import mmdcl.mmcv_ops
+import mmdet.models
+import mmpretrain.models.utils
+import mmseg.models
+from mmdet.registry import MODELS
+assert MODELS.get('ResLayerExtraNorm')
+assert mmpretrain.models.utils.ResLayerExtraNorm
+print(json.dumps(sorted({
+    f'{name}.{own}: {value.__module__}.{value.__qualname__}'
+    for name, module in list(sys.modules.items())
+    if name.startswith(('mmdet.', 'mmseg.', 'mmpretrain.'))
+    for own, value in list(vars(module).items())
+    if str(getattr(value, '__module__', '')).startswith('mmcv.ops.')
+})))
+"""
+ORDERS = ['mmdcl.engine'], ['mmpretrain.models', 'mmdcl.engine']
+ORDERS += (['mmdet.models', 'mmseg.models', 'mmpretrain.models'],)
+
+
+def operators_of_upstream(folder, *imported_before: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', SCRIPT, *imported_before],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.skipif(
+    not all(map(find_spec, ('mmdet', 'mmseg'))), reason='needs mmdet, mmseg'
+)
+def test_it_does_not_matter_what_was_imported_before(tmp_path):
+    wanted = operators_of_upstream(tmp_path)
+    assert len(wanted) > 40
+    nms = 'mmdet.models.layers.bbox_nms.batched_nms: mmcv.ops.nms.batched_nms'
+    assert nms in wanted
+    for order in ORDERS:
+        assert operators_of_upstream(tmp_path, *order) == wanted, order

@@ -1,12 +1,12 @@
 """LARS in a few passes over all parameters, without waiting for a device."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from mmpretrain.engine.optimizers import LARS as UpstreamLARS
 from torch import Tensor
+from torch.optim import Optimizer
 
 from ..registry import OPTIMIZERS
 
@@ -31,17 +31,69 @@ def _add(to: list[Tensor], what: list[Tensor], times: Tensor | float) -> None:
 
 
 @OPTIMIZERS.register_module()
-class LARS(UpstreamLARS):
-    """Upstream's LARS, several times cheaper, the same up to rounding.
+class LARS(Optimizer):
+    """mmpretrain's LARS, several times cheaper, the same up to rounding.
 
-    Upstream's asks the device for two norms of each layer and waits for both,
-    and makes five copies of each layer. Here norms stay where they are,
+    mmpretrain's asks the device for two norms of each layer and waits for
+    both, and makes five copies of each layer. Here norms stay where they are,
     parameters with the same settings are updated together (even if they are
     groups of their own, as mmengine's ``paramwise_cfg`` makes them), in
-    place. Arguments, ``lars_exclude`` and checkpoints are the same.
+    place. Arguments, ``lars_exclude`` of a group and checkpoints are the
+    same.
 
     You et al., 2017, arXiv 1708.03888.
+
+    Args:
+        params: Parameters, or groups of them.
+        lr: Learning rate, >= 0.
+        momentum: >= 0.
+        weight_decay: L2 penalty, >= 0.
+        dampening: Of the momentum.
+        eta: Trust coefficient, >= 0.
+        nesterov: Whether the momentum is Nesterov's.
+        eps: Added to the denominator of the trust ratio.
+
+    Raises:
+        ValueError: One of them is not as said, or Nesterov's momentum is to
+            be zero or dampened.
     """
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: float,
+        momentum: float = 0,
+        weight_decay: float = 0,
+        dampening: float = 0,
+        eta: float = 0.001,
+        nesterov: bool = False,
+        eps: float = 1e-8,
+    ) -> None:
+        settings = dict(
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            eta=eta,
+        )
+        for name in ('lr', 'momentum', 'weight_decay', 'eta'):
+            if not settings[name] >= 0:
+                raise ValueError(
+                    f'`{name}` must be >= 0, got {settings[name]}'
+                )
+        if nesterov and (not momentum or dampening):
+            raise ValueError(
+                "Nesterov's momentum needs `momentum` > 0 and no dampening, "
+                f'got {momentum} and {dampening}'
+            )
+        self.eps = eps
+        super().__init__(params, settings)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault('nesterov', False)
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None) -> Any:
