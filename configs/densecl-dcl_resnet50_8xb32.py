@@ -5,5 +5,8 @@ _base_ = [
     './_base_/runtime.py',
 ]
 model = dict(head=dict(_delete_=True, type='mmdcl.DCLHead', temperature=0.2))
-train_dataloader = dict(collate_fn=dict(_delete_=True, type='default_collate'))
+train_dataloader = dict(
+    collate_fn=dict(_delete_=True, type='default_collate'),
+    dataset=dict(type='mmdcl.ImageNet'),
+)
 train_cfg = dict(val_interval=10)

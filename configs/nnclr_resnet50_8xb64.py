@@ -37,10 +37,11 @@ train_dataloader = dict(
     # Without the `_scope_` that inheritance adds and mmengine trips over.
     collate_fn=dict(_delete_=True, type='default_collate'),
     dataset=dict(
+        type='mmdcl.ImageNet',
         pipeline=[
             dict(type='mmdcl.LoadImageFromFile'),
             *_base_.train_pipeline[1:],
-        ]
+        ],
     ),
 )
 optim_wrapper = dict(

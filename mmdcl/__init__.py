@@ -6,7 +6,7 @@ when it is first used, and only rooms other than ``functional`` need OpenMMLab.
 functional   the losses, the gather, nearest neighbours: tensors in and out
 models       DCLHead, DCLWHead, InfoNCEHead, SimCLR, NNCLR, SupportSet
 engine       exact train loops, kNN evaluation loops, hooks
-datasets     CIFAR10, Digits, FewLabels, LoadImageFromFile
+datasets     CIFAR10, ImageNet, FewLabels, LoadImageFromFile, ChannelOrder
 checkpoints  read without running code, match a backbone key by key
 registry     what makes ``type='mmdcl.DCLHead'`` work in any config
 """
@@ -28,6 +28,7 @@ _ROOMS = {
     'engine': (
         'AtomicCheckpointHook',
         'CheckpointMatchHook',
+        'DataCheckHook',
         'ExactIterTrainLoop',
         'ExactTrainLoop',
         'InvalidLossHook',
@@ -38,7 +39,15 @@ _ROOMS = {
         'ResumeHook',
         'WorkDirHook',
     ),
-    'datasets': ('CIFAR10', 'Digits', 'FewLabels', 'LoadImageFromFile'),
+    'datasets': (
+        'CIFAR10',
+        'ChannelOrder',
+        'CustomDataset',
+        'Digits',
+        'FewLabels',
+        'ImageNet',
+        'LoadImageFromFile',
+    ),
     'checkpoints': (
         'find_backbone',
         'load_backbone',

@@ -1,9 +1,11 @@
-# CIFAR-10: two views to train on, plain images for kNN. Images are RGB.
+# CIFAR-10: two views to train on, plain images for kNN. The network sees RGB:
+# so come the images of mmdcl.CIFAR10, and those from files are turned around.
 data_preprocessor = dict(
     type='mmdcl.ViewDataPreprocessor',
     mean=[125.307, 122.961, 113.8575],
     std=[51.5865, 50.847, 51.255],
 )
+rgb = dict(type='mmdcl.ChannelOrder', order='rgb')
 view_pipeline = [
     dict(type='RandomResizedCrop', scale=32, crop_ratio_range=(0.2, 1.0)),
     dict(type='RandomFlip', prob=0.5),
@@ -38,6 +40,7 @@ train_dataloader = dict(
         data_root='data/cifar10',
         split='train',
         pipeline=[
+            rgb,
             dict(type='MultiView', num_views=2, transforms=[view_pipeline]),
             dict(type='PackInputs'),
         ],
@@ -52,7 +55,12 @@ val_dataloader = dict(
         type='mmdcl.CIFAR10',
         data_root='data/cifar10',
         split='test',
-        pipeline=[dict(type='PackInputs')],
+        # Size and order matter to images that mmpretrain's inferencers read.
+        pipeline=[
+            rgb,
+            dict(type='Resize', scale=(32, 32)),
+            dict(type='PackInputs'),
+        ],
     ),
 )
 val_evaluator = dict(type='Accuracy', topk=1)

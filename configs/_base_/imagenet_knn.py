@@ -5,7 +5,7 @@ val_dataloader = dict(
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='ImageNet',
+        type='mmdcl.ImageNet',
         data_root='data/imagenet',
         split='val',
         pipeline=[

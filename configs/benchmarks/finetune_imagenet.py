@@ -16,3 +16,6 @@ param_scheduler = dict(
     convert_to_iter_based=True,
 )
 train_cfg = dict(max_epochs=20, val_interval=20)
+train_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
+val_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
+test_dataloader = val_dataloader

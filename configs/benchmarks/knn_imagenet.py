@@ -6,3 +6,6 @@ test_evaluator = dict(topk=1)
 test_cfg = dict(
     type='mmdcl.KNNTestLoop', k=(10, 20, 100, 200), temperature=0.07
 )
+train_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
+val_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
+test_dataloader = val_dataloader

@@ -6,3 +6,6 @@ _base_ = (
 
 # Weights come by mmdcl.PretrainedBackboneHook, all of them or none.
 model = dict(backbone=dict(init_cfg=None))
+train_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
+val_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
+test_dataloader = val_dataloader

@@ -1,17 +1,22 @@
 """Readers that upstream lacks."""
 
 from ..registry import DATASETS  # first: it says what to install
+from .channel_order import ChannelOrder
 from .cifar import CIFAR10
 from .digits import Digits
 from .few_labels import FewLabels
+from .folders import CustomDataset, ImageNet
 from .loading import LoadImageFromFile
 from .views import SplitViews
 
 __all__ = [
     'CIFAR10',
     'DATASETS',
+    'ChannelOrder',
+    'CustomDataset',
     'Digits',
     'FewLabels',
+    'ImageNet',
     'LoadImageFromFile',
     'SplitViews',
 ]

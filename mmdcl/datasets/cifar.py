@@ -7,8 +7,8 @@ import numpy as np
 from mmpretrain.datasets import CIFAR10 as UpstreamCIFAR10
 
 from ..registry import DATASETS
+from .folders import EXTENSIONS
 
-_IMAGES = ('.png', '.jpg', '.jpeg', '.bmp')
 _ARCHIVE = 'cifar-10-python.tar.gz'
 _LAYOUTS = """expected either the official archive
     {root}/cifar-10-batches-py/data_batch_1 ... test_batch
@@ -82,7 +82,11 @@ class CIFAR10(UpstreamCIFAR10):
         by_class: dict[int, list[dict]] = {}
         for image in images:
             by_class.setdefault(image['gt_label'], []).append(image)
-        return [i for c in sorted(by_class) for i in by_class[c][index::of]]
+        return [
+            dict(image, channel_order='rgb')
+            for label in sorted(by_class)
+            for image in by_class[label][index::of]
+        ]
 
     def _read_folders(self, folder: Path) -> list[dict]:
         images: list[dict] = []
@@ -90,7 +94,7 @@ class CIFAR10(UpstreamCIFAR10):
             paths = sorted(
                 p
                 for p in folder.joinpath(name).glob('*')
-                if p.suffix.lower() in _IMAGES
+                if p.suffix.lower() in EXTENSIONS
             )
             if not paths:
                 raise FileNotFoundError(

@@ -4,6 +4,7 @@ from ..registry import HOOKS  # first: it says what to install
 from .bfloat16 import BFloat16OptimWrapper
 from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
+from .data_check import DataCheckHook
 from .device_views import DeviceViewsHook
 from .invalid_loss import InvalidLossHook
 from .iter_train_loop import ExactIterTrainLoop
@@ -21,6 +22,7 @@ __all__ = [
     'AtomicCheckpointHook',
     'BFloat16OptimWrapper',
     'CheckpointMatchHook',
+    'DataCheckHook',
     'DeviceViewsHook',
     'ExactIterTrainLoop',
     'ExactTrainLoop',

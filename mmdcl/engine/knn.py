@@ -8,11 +8,12 @@ import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..functional import gather, nearest, stream_rows, vote
 from ..registry import LOOPS
+from .data_check import check_channels, check_classes
 from .features import batch_features, replaced
 
 _SECONDS_BETWEEN_LINES = 20
@@ -161,6 +162,9 @@ class KNNEvaluation:
 
     def _bank(self) -> tuple[Tensor, Tensor]:
         loader, logger = self.bank_loader, self.runner.logger
+        datasets = {'bank': loader.dataset, 'queries': self.dataloader.dataset}
+        check_classes(datasets)
+        check_channels(self._model(), datasets)
         rows, said = [], time.monotonic()
         for i, batch in enumerate(loader):
             rows.append(self._features(batch))
@@ -204,9 +208,11 @@ class KNNEvaluation:
         return features, labels
 
     def _features(self, batch: dict) -> tuple[Tensor, Tensor, list]:
+        return batch_features(self._model(), batch, self.fp16)
+
+    def _model(self) -> nn.Module:
         model = self.runner.model
-        model = model.module if is_model_wrapper(model) else model
-        return batch_features(model, batch, self.fp16)
+        return model.module if is_model_wrapper(model) else model
 
 
 def _stack(rows: list[tuple[Tensor, Tensor, list]]) -> tuple:

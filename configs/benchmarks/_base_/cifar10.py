@@ -4,8 +4,9 @@ data_preprocessor = dict(
     num_classes=10,
     mean=[125.307, 122.961, 113.8575],
     std=[51.5865, 50.847, 51.255],
-    to_rgb=False,  # images are RGB
+    to_rgb=False,  # images are RGB already
 )
+rgb = dict(type='mmdcl.ChannelOrder', order='rgb')
 train_dataloader = dict(
     batch_size=256,
     num_workers=2,
@@ -17,6 +18,7 @@ train_dataloader = dict(
         data_root='data/cifar10',
         split='train',
         pipeline=[
+            rgb,
             dict(type='RandomCrop', crop_size=32, padding=4),
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackInputs'),
@@ -33,7 +35,12 @@ test_dataloader = dict(
         type='mmdcl.CIFAR10',
         data_root='data/cifar10',
         split='test',
-        pipeline=[dict(type='PackInputs')],
+        # Size and order matter to images that mmpretrain's inferencers read.
+        pipeline=[
+            rgb,
+            dict(type='Resize', scale=(32, 32)),
+            dict(type='PackInputs'),
+        ],
     ),
 )
 test_evaluator = dict(type='Accuracy', topk=(1, 5))

@@ -1,0 +1,217 @@
+"""Data that would train without an error, and be wrong."""
+
+import re
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import Compose
+from mmpretrain.datasets import CIFAR10, CustomDataset
+from mmpretrain.models.utils.data_preprocessor import SelfSupDataPreprocessor
+
+from mmdcl.engine.data_check import (
+    channel_order,
+    check_channels,
+    check_classes,
+)
+from tests.runs import PLAIN, VIEWS, loader, runner
+
+LOAD = dict(type='mmdcl.LoadImageFromFile')
+RGB = dict(type='mmdcl.ChannelOrder', order='rgb')
+IMAGENET = [123.675, 116.28, 103.53]
+
+
+@pytest.fixture
+def said(monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        'mmdcl.engine.data_check.print_log',
+        lambda text, *args: lines.append(text),
+    )
+    return lines
+
+
+def folders(root, *classes, images=4):
+    for number, name in enumerate(classes):
+        root.joinpath(name).mkdir(parents=True)
+        for i in range(images):
+            image = np.full((16, 16, 3), (9, 60 * number, 10 * i), np.uint8)
+            cv2.imwrite(str(root / name / f'{i}.png'), image)
+    return root
+
+
+def dataset(root, *pipeline, **kwargs):
+    return CustomDataset(data_root=str(root), pipeline=pipeline, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ('classes', 'message'),
+    [
+        (('ant', 'cow'), 'val lacks bee'),
+        (
+            ('ant', 'bees', 'cow'),
+            'val lacks bee, and has bees that train lacks',
+        ),
+        (
+            ('aardvark', 'ant', 'bee', 'cow'),
+            'val has aardvark that train lacks',
+        ),
+        (('ant', 'bee', 'cow', 'dog'), 'val has dog that train lacks'),
+    ],
+)
+def test_shifted_labels_are_refused(classes, message, tmp_path):
+    train = dataset(folders(tmp_path / 'train', 'ant', 'bee', 'cow'))
+    val = dataset(folders(tmp_path / 'val', *classes))
+    with pytest.raises(ValueError, match=message):
+        check_classes(dict(train=train, val=val))
+    both = SimpleNamespace(datasets=[train, SimpleNamespace(dataset=val)])
+    with pytest.raises(ValueError, match=message):
+        check_classes(dict(train=train, val=both))
+
+
+def test_labels_that_agree_are_not(tmp_path, said):
+    names = ('ant', 'bee', 'cow')
+    train = dataset(folders(tmp_path / 'train', *names))
+    same = dataset(folders(tmp_path / 'val', *names))
+    unlabelled = dataset(
+        folders(tmp_path / 'more', 'x', 'y'), with_label=False
+    )
+    listed = tmp_path / 'list.txt'
+    listed.write_text('ant/0.png 0\n')
+    other_names = dataset(
+        tmp_path / 'train',
+        ann_file=str(listed),
+        metainfo=dict(classes=('Ameise', 'Biene', 'Kuh')),
+    )
+    check_classes(
+        dict(train=train, val=same, a=unlabelled, b=other_names, c=object())
+    )
+    assert not said
+    first_two = dataset(folders(tmp_path / 'part', 'ant', 'bee'))
+    check_classes(dict(train=train, val=first_two))
+    [line] = said
+    assert 'val lacks cow, of 3 classes of train; labels agree' in line
+
+
+def test_names_in_another_order_are_refused(tmp_path):
+    train = dataset(folders(tmp_path / 'train', 'ant', 'bee'))
+    listed = tmp_path / 'list.txt'
+    listed.write_text('ant/0.png 1\n')
+    val = dataset(
+        tmp_path / 'train',
+        ann_file=str(listed),
+        metainfo=dict(classes=('bee', 'ant')),
+    )
+    with pytest.raises(ValueError, match='has the same in another order'):
+        check_classes(dict(train=train, val=val))
+
+
+def run(work_dir, train, val, **overrides):
+    views = [LOAD, *VIEWS]
+    plain = [LOAD, *PLAIN]
+    loaders = [
+        loader(
+            split,
+            [],
+            batch_size=4,
+            dataset=dict(
+                type='CustomDataset', data_root=str(root), pipeline=pipeline
+            ),
+        )
+        for split, root, pipeline in (
+            ('train', train, views),
+            ('test', val, plain),
+        )
+    ]
+    cfg = dict(train_dataloader=loaders[0], val_dataloader=loaders[1])
+    cfg['custom_hooks'] = [dict(type='mmdcl.DataCheckHook')]
+    return runner(work_dir, **{**cfg, **overrides})
+
+
+def test_before_the_first_step_and_before_the_bank(tmp_path):
+    train = folders(tmp_path / 'train', 'ant', 'bee', 'cow')
+    val = folders(tmp_path / 'val', 'ant', 'cow')
+    for work, hooks in (('a', None), ('b', [])):
+        stopped = run(
+            tmp_path / work,
+            train,
+            val,
+            **({} if hooks is None else dict(custom_hooks=hooks)),
+        )
+        start = stopped.train if hooks is None else stopped.val
+        with pytest.raises(
+            ValueError, match=r'(val_dataloader|queries) lacks bee'
+        ):
+            start()
+        assert stopped.iter == 0
+    val.joinpath('bee').mkdir()
+    fine = run(tmp_path / 'c', train, val)
+    fine.train()
+    assert fine.iter == 3
+
+
+def preprocessor(**kwargs):
+    std = [58.395, 57.12, 57.375]
+    found = SelfSupDataPreprocessor(**{'mean': IMAGENET, 'std': std, **kwargs})
+    return torch.nn.ModuleDict(dict(data_preprocessor=found))
+
+
+class Unknown:
+    """Of a user, who may turn channels around."""
+
+    def __call__(self, results):
+        return results
+
+
+def in_memory(*pipeline):
+    cifar = CIFAR10.__new__(CIFAR10)
+    cifar.pipeline = Compose(pipeline)
+    return cifar
+
+
+def test_order_of_channels(tmp_path):
+    root = folders(tmp_path, 'ant')
+    views = VIEWS[0]
+    for order, found in (
+        ('bgr', dataset(root, LOAD, views)),
+        ('bgr', dataset(root, dict(type='LoadImageFromFile'))),
+        ('rgb', dataset(root, LOAD, RGB, views)),
+        ('rgb', in_memory()),
+        ('rgb', in_memory(views)),
+        ('rgb', in_memory(RGB, views)),
+        (None, dataset(root)),
+        (None, dataset(root, LOAD, Unknown())),
+        (None, dataset(root, LOAD, dict(type='Normalize', mean=0, std=1))),
+        (None, dataset(root, dict(LOAD, color_type='unchanged'))),
+        (None, object()),
+    ):
+        assert channel_order(found) == order
+
+
+@pytest.mark.parametrize(
+    ('pipeline', 'images', 'wrong'),
+    [
+        ([LOAD], dict(to_rgb=False), 'images are BGR .* leaves them, .*True'),
+        ([LOAD, RGB], dict(to_rgb=True), 'images are RGB .* turns .*False'),
+        ([LOAD], dict(to_rgb=True), None),
+        ([LOAD, RGB], dict(to_rgb=False), None),
+        ([LOAD], dict(mean=IMAGENET[::-1]), None),
+        ([LOAD], dict(mean=[127.5] * 3), None),
+        ([LOAD], dict(mean=[140.0, 120.0, 100.0]), None),
+        ([LOAD, Unknown()], dict(to_rgb=False), None),
+    ],
+)
+def test_bgr_under_the_mean_of_rgb(pipeline, images, wrong, tmp_path, said):
+    found = dataset(folders(tmp_path, 'ant'), *pipeline)
+    check_channels(preprocessor(**images), dict(train_dataloader=found))
+    assert len(said) == bool(wrong)
+    if wrong:
+        assert re.search(f'train_dataloader: {wrong}', said[0])
+
+
+def test_two_orders_are_refused(tmp_path):
+    val = dataset(folders(tmp_path, 'ant'), LOAD)
+    with pytest.raises(ValueError, match='train in RGB, val in BGR'):
+        check_channels(preprocessor(), dict(train=in_memory(), val=val))
