@@ -1,18 +1,25 @@
 """Find a backbone in a checkpoint, and load all of it or none."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from .architecture import check_style
-from .export import from_detectron2
+from .layouts import (
+    describe,
+    main_tensors,
+    named_tensors,
+    numbered_as_resnet,
+)
 from .reading import read_checkpoint
 
-_CONTAINERS = ('state_dict', 'model', 'model_state_dict', 'ema_state_dict')
-_PREFERRED = ('backbone.', '', 'encoder_q.', 'encoder.')
+# Of several copies: the one that is trained, or that its authors evaluate.
+_PREFERRED = ('backbone.', '', 'encoder_q.', 'encoder.', 'base_encoder.')
+_PREFERRED += ('online_encoder.net.', 'teacher.backbone.', 'teacher.')
 _SHOWN = 10
 
 
@@ -28,53 +35,65 @@ class BackboneWeights(NamedTuple):
     prefix: str
 
 
-def _state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Tensors by name, without what wrappers put into names."""
-    for name in _CONTAINERS:
-        if isinstance(checkpoint.get(name), Mapping):
-            checkpoint = checkpoint[name]
-            break
-    state = {}
-    for name, tensor in checkpoint.items():
-        if isinstance(tensor, Tensor):
-            name = name.replace('_orig_mod.', '')
-            while name.startswith('module.'):
-                name = name.removeprefix('module.')
-            state[name] = tensor
-    if any('stem.conv1.norm.' in name for name in state):
-        return {from_detectron2(name): x for name, x in state.items()}
-    return state
-
-
-def _prefix(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
-    """What stands before most of the wanted names."""
+def _prefixes(
+    state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> Counter[str]:
+    """How many of the wanted names follow each prefix."""
     found: Counter[str] = Counter()
     for name in state:
         parts = name.split('.')
         for start in range(len(parts)):
             if '.'.join(parts[start:]) in wanted:
                 found['.'.join([*parts[:start], ''])[start == 0 :]] += 1
-    if not found:
+    return found
+
+
+def _locate(
+    state: dict[str, Tensor], wanted: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], str]:
+    """The tensors by the names of ResNets, and what stands before most."""
+    found = _prefixes(state, wanted)
+    numbered = numbered_as_resnet(state)
+    if numbered.keys() != state.keys():
+        others = _prefixes(numbered, wanted)
+        if max(others.values(), default=0) > max(found.values(), default=0):
+            state, found = numbered, others
+    most = max(found.values(), default=0)
+    # Fewer are names that every network has somewhere, such as conv1.weight.
+    if most < len(wanted) / 10:
         shown = ', '.join(list(state)[:5]) or 'no tensors at all'
         raise ValueError(
-            'the checkpoint holds no tensor of this backbone; wanted names '
+            'the checkpoint does not hold this backbone; wanted names '
             f'like {", ".join(list(wanted)[:3])}, it has {shown}'
         )
-    most = max(found.values())
     best = [prefix for prefix, count in found.items() if count == most]
     for prefix in _PREFERRED:
         if prefix in best:
-            return prefix
+            return state, prefix
     if len(best) > 1:
         raise ValueError(
             f'the checkpoint holds this backbone {len(best)} times, under '
-            f'{", ".join(map(repr, sorted(best)))}; choose one by `prefix`'
+            f'{", ".join(map(repr, sorted(best)))}; choose one by `prefix` '
+            '(--prefix on the command line)'
         )
-    return best[0]
+    return state, best[0]
 
 
-def _optional(name: str) -> bool:
-    return name.endswith('num_batches_tracked')
+def _below(checkpoint: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
+    """Tensors whose names begin with a prefix, without it."""
+    state = main_tensors(checkpoint)
+    for names in (state, named_tensors(checkpoint)):
+        below = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in names.items()
+            if name.startswith(prefix)
+        }
+        if below:
+            return below
+    raise ValueError(
+        f'nothing in the checkpoint is named {prefix}*; it has '
+        f'{", ".join(list(state)[:5])}'
+    )
 
 
 def _list(title: str, names: list[str]) -> str:
@@ -82,43 +101,70 @@ def _list(title: str, names: list[str]) -> str:
     return f'{len(names)} {title}: {", ".join(names[:_SHOWN])}{more}'
 
 
+def _compare(
+    theirs: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> str:
+    """What both networks are, where that can be told and differs."""
+    then, here = describe(theirs), describe(wanted)
+    if not then or then == here:
+        return ''
+    return f'\nThe checkpoint has a {then}' + (
+        f', not a {here}' if here else ''
+    )
+
+
+def _plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and tensor.device.type != 'meta'
+
+
 def find_backbone(
     checkpoint: Mapping[str, Any],
     wanted: Mapping[str, Tensor],
     prefix: str | None = None,
+    optional: Collection[str] = (),
 ) -> BackboneWeights:
     """All tensors of a backbone in a checkpoint.
 
-    Bare, ``backbone.``-prefixed, ``module.``-prefixed (DDP), EMA and exported
-    files are recognised. Classifier, neck and head do not matter.
+    Bare, prefixed, wrapped (DDP), nested, EMA and exported files are
+    recognised, and ResNets whose children are numbered. Classifier, neck and
+    head do not matter. Of two copies the one that is trained is taken, or
+    DINO's teacher. With mmengine's ``EMAHook`` that is the *average*, which
+    the hook writes into ``state_dict``; the weights of the last iteration are
+    reached by ``prefix='ema_state_dict'`` then.
 
     Args:
         checkpoint: Of :func:`read_checkpoint`.
         wanted: State dict of the backbone.
-        prefix: Where several backbones are: which. Default: found out.
+        prefix: Where several backbones are: which. The beginning of the path
+            to its tensors, through dicts, too. Default: found out.
+        optional: Beginnings of names that may be absent, such as norms that
+            only a detector has.
 
     Raises:
         ValueError: A tensor is missing, has another shape, is not finite, or
             belongs to a backbone that ``wanted`` is only a part of. The
             message lists them.
     """
-    state = _state(checkpoint)
-    if prefix is None:
-        prefix = _prefix(state, wanted)
-    elif prefix:
-        prefix = prefix.rstrip('.') + '.'
-    theirs = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in state.items()
-        if name.startswith(prefix)
-    }
-    if not theirs:
-        raise ValueError(
-            f'nothing in the checkpoint is named {prefix}*; it has '
-            f'{", ".join(list(state)[:5])}'
-        )
+    chosen = f'{prefix.rstrip(".")}.' if prefix else ''
+    state = _below(checkpoint, chosen) if chosen else main_tensors(checkpoint)
+    if prefix == '':
+        theirs, prefix = state, ''
+    else:
+        state, within = _locate(state, wanted)
+        theirs = {
+            name.removeprefix(within): tensor
+            for name, tensor in state.items()
+            if name.startswith(within)
+        }
+        prefix = chosen + within
     children = {name.partition('.')[0] for name in wanted}
-    missing = [n for n in wanted if n not in theirs and not _optional(n)]
+    missing = [
+        name
+        for name in wanted
+        if name not in theirs
+        and not name.endswith('num_batches_tracked')
+        and not name.startswith(tuple(optional))
+    ]
     unexpected = [
         name
         for name in theirs
@@ -142,9 +188,16 @@ def find_backbone(
         raise ValueError(
             f'not all of the {len(wanted)} tensors of the backbone come from '
             f'the checkpoint (prefix {prefix!r}), so it is not that '
-            f'architecture.\n  ' + '\n  '.join(lists)
+            f'architecture.\n  '
+            + '\n  '.join(lists)
+            + _compare(theirs, wanted)
         )
     tensors = {name: theirs[name] for name in wanted if name in theirs}
+    empty = [name for name, tensor in tensors.items() if not _plain(tensor)]
+    if empty:
+        raise ValueError(
+            f'the checkpoint has {_list("without values", empty)}'
+        )
     bad = [
         name for name, tensor in tensors.items() if not tensor.isfinite().all()
     ]
@@ -184,6 +237,7 @@ def load_backbone(
     checkpoint: str | Path | Mapping[str, Any],
     prefix: str | None = None,
     backbone: str = '',
+    optional: Collection[str] = (),
 ) -> BackboneWeights:
     """Load a backbone: all of it, or an error and none.
 
@@ -192,6 +246,7 @@ def load_backbone(
         checkpoint: File, or what :func:`read_checkpoint` found in one.
         prefix: As for :func:`find_backbone`.
         backbone: As for :func:`backbone_names`.
+        optional: As for :func:`find_backbone`.
 
     Raises:
         AttributeError: The model has no such module.
@@ -204,7 +259,7 @@ def load_backbone(
     names = backbone_names(model, backbone)
     state = model.state_dict()
     wanted = {name: state[long] for name, long in names.items()}
-    found = find_backbone(checkpoint, wanted, prefix)
+    found = find_backbone(checkpoint, wanted, prefix, optional)
     places = _places(model, backbone)
     check_style(checkpoint, *map(model.get_submodule, places))
     model.load_state_dict(

@@ -71,6 +71,13 @@ class _Scalar(_StandIn):
         return scalar
 
 
+class _Namespace(_StandIn):
+    """Of argparse; many keep their command line beside the weights."""
+
+    def value(self) -> dict[str, Any]:
+        return with_values(dict(self.state or {}))
+
+
 class _History(_StandIn):
     def value(self) -> Any:
         try:
@@ -92,6 +99,7 @@ STAND_INS = [
     _named(_History, 'mmengine.logging.history_buffer', 'HistoryBuffer'),
     _named(_Attribute, 'builtins', 'getattr'),
     _named(_Bytes, 'builtins', 'bytes'),
+    _named(_Namespace, 'argparse', 'Namespace'),
     _named(_DType, 'numpy', 'dtype'),
     _named(_Class, 'numpy', 'ndarray'),
     *(

@@ -1,3 +1,5 @@
+import argparse
+import re
 from pathlib import Path
 
 import mmpretrain
@@ -7,12 +9,17 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from mmdcl.checkpoints import find_backbone, load_backbone
+from mmdcl.checkpoints import (
+    find_backbone,
+    load_backbone,
+    read_checkpoint,
+)
 from mmdcl.checkpoints.architecture import (
     plain_backbone,
     preprocessing_differences,
     pretraining_config,
 )
+from tests.runs import VIEWS, loader, runner
 
 
 def resnet(depth=18, **kwargs):
@@ -48,7 +55,91 @@ LAYOUTS = {
             **prefixed('target_net.module.0.', STATE),
         }
     },
+    'compiled ddp': prefixed('module._orig_mod.module.', STATE),
 }
+
+
+def numbered(prefix, first, state, shortcut='downsample'):
+    """Children of an nn.Sequential; ``first`` is the number of layer1."""
+    names = {'conv1': 0, 'bn1': 1}
+    names |= {f'layer{i + 1}': first + i for i in range(4)}
+    found = {}
+    for name, tensor in state.items():
+        child, _, rest = name.partition('.')
+        rest = rest.replace('downsample', shortcut)
+        found[f'{prefix}{names[child]}.{rest}'] = tensor
+    return found
+
+
+OTHER = {name: tensor + 1 for name, tensor in STATE.items()}
+HEAD = {'fc.weight': torch.zeros(10, 32), 'fc.bias': torch.zeros(10)}
+TRUNK = {'_feature_blocks.' + name: x for name, x in STATE.items()}
+TRUNK = {'trunk': TRUNK, 'heads': {'0.clf.0.weight': torch.zeros(8, 32)}}
+FOREIGN = {
+    'dino': {
+        'student': prefixed('module.backbone.', OTHER),
+        'teacher': prefixed('backbone.', STATE),
+        'optimizer': {'state': {0: {'step': torch.zeros(())}}},
+        'args': argparse.Namespace(arch='resnet18', lr=0.1),
+        'epoch': 3,
+    },
+    'vissl': {
+        'phase_idx': 3,
+        'classy_state_dict': {
+            'base_model': {'model': TRUNK, 'meta': {}},
+            'optimizer': {},
+        },
+    },
+    'lightly': {'state_dict': numbered('backbone.', 4, STATE)},
+    'lightly-generator': {
+        'state_dict': {
+            **numbered('backbone.', 2, STATE, 'shortcut'),
+            'projection_head.layers.0.weight': torch.zeros(8, 32),
+            'projection_head.layers.1.weight': torch.zeros(8),
+        }
+    },
+    'lightly-momentum': {
+        **numbered('backbone.', 3, STATE),
+        **numbered('backbone_momentum.', 3, OTHER),
+    },
+    'sequential': numbered('', 4, STATE),
+    'moco': {
+        'arch': 'resnet18',
+        'state_dict': {
+            **prefixed('module.encoder_q.', {**STATE, **HEAD}),
+            **prefixed('module.encoder_k.', {**OTHER, **HEAD}),
+            'module.queue': torch.zeros(8, 4),
+        },
+    },
+    'moco-v3': {
+        'state_dict': {
+            **prefixed('module.base_encoder.', STATE),
+            **prefixed('module.momentum_encoder.', OTHER),
+        }
+    },
+    'byol': {
+        **prefixed('online_encoder.net.', STATE),
+        **prefixed('target_encoder.net.', OTHER),
+    },
+    'swav': {**prefixed('module.', STATE), 'module.prototypes.weight': STATE},
+    'simsiam': {'state_dict': prefixed('module.encoder.', STATE)},
+    'solo-learn': {
+        'state_dict': {
+            **prefixed('backbone.', STATE),
+            **prefixed('momentum_backbone.', OTHER),
+            'classifier.weight': torch.zeros(10, 32),
+        },
+        'hyper_parameters': {'method': 'byol'},
+    },
+    'solo-learn-old': {'state_dict': prefixed('encoder.', STATE)},
+    'timm': {
+        'state_dict': {**STATE, **HEAD},
+        'state_dict_ema': {**OTHER, **HEAD},
+        'args': argparse.Namespace(model='resnet18'),
+    },
+    'nested': {'model': {'net': STATE, 'heads': HEAD}},
+}
+LAYOUTS |= {f'foreign {name}': x for name, x in FOREIGN.items()}
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -60,6 +151,68 @@ def test_every_layout_gives_every_tensor(layout, tmp_path):
     load_backbone(backbone, tmp_path / 'a.pth')
     found = backbone.state_dict()
     assert all(torch.equal(found[name], x) for name, x in STATE.items())
+
+
+def test_copies_are_reached_by_the_path_to_them():
+    for layout, prefix in (
+        ('dino', 'student'),
+        ('dino', 'student.backbone.'),
+        ('lightly-momentum', 'backbone_momentum'),
+        ('moco', 'encoder_k'),
+        ('timm', 'state_dict_ema'),
+        ('solo-learn', 'momentum_backbone'),
+    ):
+        found = find_backbone(FOREIGN[layout], STATE, prefix)
+        assert found.prefix.startswith(prefix)
+        assert all(torch.equal(x, OTHER[k]) for k, x in found.tensors.items())
+    found = find_backbone(FOREIGN['vissl'], STATE).prefix
+    path = 'classy_state_dict.base_model.model.trunk._feature_blocks.'
+    assert found == path
+
+
+def test_upstreams_ema_writes_the_average_as_the_model(tmp_path):
+    ema = dict(type='EMAHook', momentum=0.5)
+    train = dict(loader('train', VIEWS), num_batch_per_epoch=2)
+    run = runner(tmp_path, train_dataloader=train, custom_hooks=[ema])
+    run.train()
+    trained = run.model.backbone.state_dict()
+    (hook,) = [x for x in run.hooks if type(x).__name__ == 'EMAHook']
+    average = hook.ema_model.module.backbone.state_dict()
+    backbone = run.model.backbone
+    checkpoint = read_checkpoint(tmp_path / 'epoch_1.pth')
+    for prefix, wanted in ((None, average), ('ema_state_dict', trained)):
+        found = find_backbone(checkpoint, backbone.state_dict(), prefix)
+        weight = 'layer1.0.conv1.weight'
+        assert torch.equal(found.tensors[weight], wanted[weight])
+    assert not torch.equal(average[weight], trained[weight])
+
+
+def test_networks_are_told_apart():
+    kinds = {
+        'ResNet of depth=34, base_channels=4 (first convolution 7x7)': 34,
+        'ResNet of depth=50, base_channels=4 (first convolution 7x7)': 50,
+    }
+    for kind, depth in kinds.items():
+        with pytest.raises(ValueError, match=re.escape(f'has a {kind}, not')):
+            find_backbone(resnet(depth).state_dict(), STATE)
+    small = resnet(type='mmpretrain.ResNet_CIFAR').state_dict()
+    message = 'has a ResNet_CIFAR of depth=18, base_channels=4 (first conv'
+    for state in (small, numbered('backbone.', 3, small)):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            find_backbone(state, STATE)
+    message = r'not hold this backbone; .* cls, it has backbone\.0\.weight'
+    with pytest.raises(ValueError, match=message):
+        find_backbone(
+            numbered('backbone.', 4, small), {'cls': STATE['conv1.weight']}
+        )
+    meta = {**STATE, 'bn1.weight': STATE['bn1.weight'].to('meta')}
+    with pytest.raises(ValueError, match=r'1 without values: bn1\.weight'):
+        find_backbone(meta, STATE)
+    more = {**STATE, 'norm0.weight': torch.zeros(4)}
+    with pytest.raises(ValueError, match=r'1 missing: norm0\.weight'):
+        find_backbone(STATE, more)
+    found = find_backbone(STATE, more, optional=('norm0.',))
+    assert found.tensors.keys() == STATE.keys()
 
 
 def test_mistakes_are_listed():
@@ -76,7 +229,7 @@ def test_mistakes_are_listed():
     with pytest.raises(ValueError, match=r'named teacher\.\*; it has back'):
         find_backbone(checkpoint, STATE, prefix='teacher')
     vit = {'cls_token': torch.zeros(1)}
-    with pytest.raises(ValueError, match=r'no tensor .*cls_token.*conv1'):
+    with pytest.raises(ValueError, match=r'not hold .*cls_token.*conv1'):
         find_backbone(checkpoint, vit)
     twins = {**prefixed('a.', STATE), **prefixed('b.', STATE)}
     with pytest.raises(ValueError, match=r"2 times, under 'a\.', 'b\.'"):
