@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 import mmdcl
 from mmdcl.checkpoints import read_checkpoint
 from mmdcl.checkpoints.strict import only_strict, refuse_address
+from mmdcl.cli.work_dir import own_log_folder, prepare_work_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -95,10 +96,6 @@ def load_config(args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.work_dir or not cfg.get('work_dir'):
         cfg.work_dir = args.work_dir or f'work_dirs/{path.stem}'
-    try:
-        Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sys.exit(f'error: cannot make the work_dir: {error}')
     return cfg
 
 
@@ -109,31 +106,6 @@ def load_from(cfg: Config, checkpoint: str, trust: bool = False) -> None:
     elif not trust:
         refuse_address(checkpoint)
     cfg.load_from = checkpoint
-
-
-def latest_checkpoint(work_dir: str) -> str | None:
-    """What ``--resume`` without a path resumes, if there is anything."""
-    pointer = Path(work_dir, 'last_checkpoint')
-    named = pointer.read_text().strip() if pointer.is_file() else ''
-    beside = Path(work_dir, Path(named).name)  # the work_dir was moved
-    for path in (Path(named), beside):
-        if path.is_file():
-            return str(path)
-    others = [
-        path
-        for pattern in ('epoch_*.pth', 'iter_*.pth')
-        for path in Path(work_dir).glob(pattern)
-    ]
-    if not others and not named:
-        return None
-    if not others:
-        sys.exit(
-            f'error: {pointer} names {named}, which does not exist, and '
-            'there is no other checkpoint beside it'
-        )
-    newest = max(others, key=lambda path: path.stat().st_mtime)
-    print(f'{pointer} names no file; resuming the newest, {newest}')
-    return str(newest)
 
 
 def fast_config(cfg: Config) -> None:
@@ -196,6 +168,11 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
                 cfg[name].collate_fn.pop('_scope_', None)
     for where, dataset in _datasets(cfg):
         _check_data(where, dataset)
+    hooks = cfg.get('custom_hooks') or []
+    check = dict(type='mmdcl.DataCheckHook')
+    if cfg.get('default_scope') == 'mmpretrain' and check not in hooks:
+        cfg.custom_hooks = [check, *hooks]
+    prepare_work_dir(cfg.work_dir)
     if on_cpu and cfg.launcher != 'none':
         _distribute_on_cpu(cfg)
 
@@ -296,9 +273,10 @@ def build_runner(cfg: Config) -> Runner:
     """A runner of whatever type the config asks for."""
     if not torch.cuda.is_available():
         keep_memory()
-    if 'runner_type' in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+    with own_log_folder(cfg):
+        if 'runner_type' in cfg:
+            return RUNNERS.build(cfg)
+        return Runner.from_cfg(cfg)
 
 
 def run(main: Callable[[], None]) -> None:

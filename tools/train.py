@@ -8,9 +8,7 @@ from launch import (
     build_runner,
     fast_config,
     finish_config,
-    latest_checkpoint,
     load_config,
-    load_from,
     run,
 )
 
@@ -22,8 +20,8 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='resume from a checkpoint; without a path, from the latest one '
-        'in the work_dir',
+        help='resume from a checkpoint; without a path, from the newest good '
+        'one in the work_dir',
     )
     parser.add_argument(
         '--resume-with-changes',
@@ -57,6 +55,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # Slow to import, and --help needs none of it.
+    from mmdcl.cli.resuming import resume
+    from mmdcl.cli.work_dir import claim_work_dir
     from mmdcl.engine.resume import check_training, expect_resume
 
     if args.resume_with_changes and not args.resume:
@@ -74,13 +74,7 @@ def main() -> None:
     if args.fast:
         fast_config(cfg)
     if args.resume:
-        cfg.resume = True
-        cfg.load_from = None
-        checkpoint = args.resume
-        if checkpoint == 'auto':
-            checkpoint = latest_checkpoint(cfg.work_dir)
-        if checkpoint:
-            load_from(cfg, checkpoint, args.trust)
+        cfg.load_from = None  # of the config; as an option it is resumed
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             sys.exit(
@@ -90,6 +84,8 @@ def main() -> None:
         cfg.auto_scale_lr.enable = True
     never = dict(persistent_workers=False)
     finish_config(cfg, args, **(never if args.no_persistent_workers else {}))
+    claim_work_dir(cfg)
+    resume(cfg, args.resume, args.trust)
     expect_resume(cfg, args.resume_with_changes)
     runner = build_runner(cfg)
     check_training(runner)

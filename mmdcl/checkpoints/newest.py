@@ -192,7 +192,7 @@ def _place(path: Path, trust: bool) -> _Place:
     meta = _meta(path, trust)
     meta = meta if isinstance(meta, dict) else {}
     iteration, epoch = meta.get('iter'), meta.get('epoch', 0)
-    if type(iteration) is not int or type(epoch) is not int:
+    if any(type(x) is not int or x < 0 for x in (iteration, epoch)):
         raise ValueError(
             f'{path} does not say at which iteration it was written'
         )

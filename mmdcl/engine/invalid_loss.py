@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import find_latest_checkpoint
 
+from ..checkpoints.newest import newest_good
 from ..registry import HOOKS
 
 
@@ -89,12 +89,19 @@ class InvalidLossHook(Hook):
         self._stop(runner, f'loss is NaN or infinite at iteration {iteration}')
 
     def _stop(self, runner, what: str) -> None:
-        last = find_latest_checkpoint(runner.work_dir)
-        known = last and Path(last).exists()
+        out_dir = None
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook) and hook.out_dir:
+                out_dir = Path(hook.out_dir).parent  # the hook went into it
+        last, passed = newest_good(runner.work_dir, out_dir=out_dir)
+        known = 'none that can be read' if passed else 'none yet'
+        if last is not None:
+            known = (
+                f'{last}. Resume from it by --resume {last} '
+                '--resume-with-changes'
+            )
         raise FloatingPointError(
             f'{what}; training stopped in epoch {runner.epoch + 1}, last good '
-            'checkpoint: '
-            + (f'{last}. Resume from it by --resume' if known else 'none yet')
-            + ', with a lower learning rate, a longer warm-up, gradient '
-            'clipping or without --amp'
+            f'checkpoint: {known}, with a lower learning rate, a longer '
+            'warm-up, gradient clipping or without --amp'
         )

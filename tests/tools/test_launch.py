@@ -46,34 +46,6 @@ def test_a_checkpoint_that_does_not_exist():
         launch.load_from({}, 'epoch_7.pth')
 
 
-@pytest.mark.parametrize(
-    ('pointer', 'files', 'found'),
-    [
-        (None, [], None),
-        (None, ['epoch_1.pth'], 'epoch_1.pth'),
-        ('', ['best_3.pth'], None),
-        ('{}/epoch_1.pth', ['epoch_1.pth', 'epoch_2.pth'], 'epoch_1.pth'),
-        ('/moved/epoch_1.pth', ['epoch_1.pth', 'epoch_2.pth'], 'epoch_1.pth'),
-        ('', ['epoch_1.pth', 'epoch_2.pth', 'best_3.pth'], 'epoch_2.pth'),
-    ],
-)
-def test_what_is_resumed(pointer, files, found, tmp_path):
-    for age, name in enumerate(files):
-        tmp_path.joinpath(name).touch()
-        os.utime(tmp_path / name, (age, age))
-    if pointer is not None:
-        text = pointer.format(tmp_path)
-        tmp_path.joinpath('last_checkpoint').write_text(text)
-    expected = None if found is None else str(tmp_path / found)
-    assert launch.latest_checkpoint(str(tmp_path)) == expected
-
-
-def test_nothing_left_to_resume(tmp_path):
-    tmp_path.joinpath('last_checkpoint').write_text('/gone/epoch_1.pth')
-    with pytest.raises(SystemExit, match=r'names /gone/epoch_1\.pth, which'):
-        launch.latest_checkpoint(str(tmp_path))
-
-
 @pytest.mark.parametrize('state', ['does not exist', 'is empty'])
 def test_a_data_folder_without_images(state, tmp_path):
     root = tmp_path / 'imagenet'

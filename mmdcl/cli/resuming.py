@@ -1,0 +1,103 @@
+"""Which checkpoint ``--resume`` means."""
+
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints import newest_good, read_checkpoint
+from ..checkpoints.strict import refuse_address
+from .work_dir import checkpoint_out_dir, on_main_rank
+
+AUTO = 'auto'
+
+
+def checkpoint_to_resume(
+    work_dir: str | Path,
+    asked: str = AUTO,
+    trust: bool = False,
+    out_dir: str | None = None,
+    say: Any = print,
+) -> str | None:
+    """The checkpoint to resume, read strictly.
+
+    Args:
+        work_dir: Folder of the run, after all options were applied.
+        asked: A path or an address, or ``'auto'`` for the newest good one.
+        trust: As in ``read_checkpoint``.
+        out_dir: That of the checkpoint hook.
+        say: Prints a line.
+
+    Returns:
+        A path; None if there is nothing to resume.
+
+    Raises:
+        FileNotFoundError: The path that was asked for is missing.
+        ValueError: It is bad, or all that is there is bad. The message names
+            the newest good one if there is one.
+    """
+    if asked != AUTO:
+        if '://' not in asked:
+            _check(asked, work_dir, trust, out_dir)
+        elif not trust:
+            refuse_address(asked)
+        return asked
+    found, passed = newest_good(work_dir, trust, out_dir)
+    if found is None and passed:
+        raise ValueError(
+            f'--resume: no checkpoint in {work_dir} can be resumed:'
+            + ''.join(f'\n  {phrase}' for phrase in passed)
+        )
+    if found is None:
+        say(
+            f'--resume: there is nothing to resume in {work_dir}; training '
+            'starts anew'
+        )
+        return None
+    for phrase in passed:
+        say(f'--resume: passed over: {phrase}')
+    say(f'--resume: resuming {found}, the newest good checkpoint')
+    return str(found)
+
+
+def _check(
+    asked: str, work_dir: str | Path, trust: bool, out_dir: str | None
+) -> None:
+    try:
+        found = read_checkpoint(asked, trust)
+        meta = found.get('meta')
+        if not isinstance(meta, dict) or not {'iter', 'epoch'} <= {*meta}:
+            raise ValueError(
+                f'{asked} holds weights but no state of training (no `iter` '
+                'and `epoch` in its `meta`), so that training cannot be '
+                'resumed from it; to start from its weights, use '
+                f'--cfg-options load_from={asked}'
+            )
+    except (OSError, ValueError) as error:
+        good = newest_good(Path(asked).parent, trust)[0]
+        good = good or newest_good(work_dir, trust, out_dir)[0]
+        kind = type(error) if type(error) is FileNotFoundError else ValueError
+        hint = f'. The newest good one is {good}: --resume {good}'
+        raise kind(f'{error}{hint if good else ""}') from error
+
+
+def resume(
+    cfg: Any, asked: str | None, trust: bool = False, say: Any = None
+) -> None:
+    """Apply ``--resume``, or ``resume=True`` of the config, to a config.
+
+    Args:
+        cfg: With all options applied; changed in place. Its `load_from`
+            is what to resume if no path was asked for.
+        asked: As in ``checkpoint_to_resume``; None if the flag was not given.
+        trust: As in ``read_checkpoint``.
+        say: Prints a line; default: ``print``, on the first rank only.
+    """
+    if asked is None and not cfg.get('resume'):
+        return
+    if asked in (None, AUTO):  # as mmengine reads `resume` and `load_from`
+        asked = cfg.get('load_from') or AUTO
+    if say is None:
+        say = print if on_main_rank(cfg.launcher) else lambda _: None
+    cfg.load_from = checkpoint_to_resume(
+        cfg.work_dir, asked, trust, checkpoint_out_dir(cfg), say
+    )
+    cfg.resume = cfg.load_from is not None
