@@ -1,11 +1,8 @@
 """What a resumed run may change, and training that could not be any."""
 
-import re
 from typing import Any
 
-import torch
 from mmengine.dataset import InfiniteSampler
-from mmengine.device import get_device
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
@@ -13,6 +10,9 @@ from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import IterableDataset
 
 from ..registry import HOOKS
+from .agreement import agree
+from .checkpoint_match import CheckpointMatchHook
+from .optimizer_state import optimizer_changes, scheduler_changes
 from .resume_changes import (
     NEVER,
     REFUSED,
@@ -22,9 +22,18 @@ from .resume_changes import (
     read_config,
     table,
 )
+from .resume_state import (
+    FACTS,
+    batch_size_of,
+    check_rest,
+    move,
+    remembered,
+    run_facts,
+    strays,
+    whole_number,
+)
 from .schedule import optimizers, replay, schedule_ends
 
-_FACTS = 'run'  # in the checkpoint's `meta`
 # What the position in a schedule depends on.
 _SCHEDULE = (
     'optim_wrapper',
@@ -36,44 +45,6 @@ _SCHEDULE = (
     'batches',
     'optimizer',
 )
-# Settings of optimizers of no matter here: of schedules and of newer torch.
-_HOW = re.compile(
-    'params|lr|(initial|max|min)_|foreach|maximize|capturable|differentiable|'
-    'fused|decoupled_weight_decay'
-)
-
-
-def agree(found: str) -> None:
-    """Raise on every process what any of them found wrong.
-
-    Args:
-        found: A sentence; empty if all is well here.
-
-    Raises:
-        ValueError: With the first that is not empty.
-    """
-    for text in all_gather_object(found):
-        if text:
-            raise ValueError(text)
-
-
-def whole_number(meta: Any, name: str, most: int = 2**53) -> int:
-    """A count that a checkpoint holds.
-
-    Raises:
-        ValueError: It is absent, of another type, or out of bounds.
-    """
-    value = meta.get(name) if isinstance(meta, dict) else None
-    kind = type(value).__name__
-    if kind != 'int' or not 0 <= value <= most:
-        text = f'{value!r} ({kind})'
-        text = text if len(text) < 80 else f'{text[:76]}...'
-        raise ValueError(
-            f'the checkpoint cannot be resumed: its `{name}` must be a whole '
-            f'number from 0 to {most:,}, got {text}. If it holds weights '
-            'alone, start from them by load_from instead of resuming'
-        )
-    return value
 
 
 def check_batches(loader: Any) -> None:
@@ -93,7 +64,7 @@ def check_batches(loader: Any) -> None:
     found = ''
     if len(loader) == 0:
         images, ranks = len(loader.dataset), get_world_size()
-        size = _batch_size(loader)
+        size = batch_size_of(loader)
         found = f'nothing to train on: {images} images' + (
             f' over {ranks} processes' if ranks > 1 else ''
         )
@@ -106,20 +77,6 @@ def check_batches(loader: Any) -> None:
     agree(found)
 
 
-def expect_resume(cfg: Any, with_changes: bool = False) -> None:
-    """Let a config have a ResumeHook, whatever it is of.
-
-    Args:
-        cfg: Changed in place.
-        with_changes: As of the hook.
-    """
-    hooks = cfg.get('custom_hooks') or []
-    cfg.custom_hooks = [
-        *(x for x in hooks if not str(x.get('type')).endswith('ResumeHook')),
-        dict(type='mmdcl.ResumeHook', with_changes=with_changes),
-    ]
-
-
 def check_training(runner) -> None:
     """Build the loop of a runner, and refuse one without a batch.
 
@@ -130,26 +87,19 @@ def check_training(runner) -> None:
         check_batches(runner.train_loop.dataloader)
 
 
-def _batch_size(loader: Any) -> int | None:
-    size = getattr(loader, 'batch_size', None)
-    return size or getattr(loader.batch_sampler, 'batch_size', None)
+def expect_resume(cfg: Any, with_changes: bool = False) -> None:
+    """Let a config have a ResumeHook, whatever it is of.
 
-
-def _facts(runner) -> dict[str, Any]:
-    """What decides how training goes on and is in no config."""
-    loader = runner.train_loop.dataloader
-    sized = not isinstance(loader.dataset, IterableDataset)
-    ranks, size = get_world_size(), _batch_size(loader)
-    return dict(
-        ranks=ranks,
-        images=len(loader.dataset) if sized else None,
-        batches_per_epoch=len(loader) if sized else None,
-        images_per_step=size and size * ranks,
-        loop=type(runner.train_loop).__name__,
-        threads=torch.get_num_threads(),
-        torch=str(torch.__version__),
-        device=get_device(),
-    )
+    Args:
+        cfg: Changed in place.
+        with_changes: As of the hook.
+    """
+    ours = {'mmdcl.ResumeHook', 'ResumeHook'}
+    hooks = cfg.get('custom_hooks') or []
+    cfg.custom_hooks = [
+        *(hook for hook in hooks if hook.get('type') not in ours),
+        dict(type='mmdcl.ResumeHook', with_changes=with_changes),
+    ]
 
 
 @HOOKS.register_module()
@@ -182,25 +132,29 @@ class ResumeHook(Hook):
     def __init__(self, with_changes: bool = False) -> None:
         self.with_changes = with_changes
         self._resumed = False
+        self._now: dict[str, Any] = {}
 
     def before_run(self, runner) -> None:
         if isinstance(runner._train_loop, BaseLoop):
             check_batches(runner.train_dataloader)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        checkpoint['meta'][_FACTS] = _facts(runner)
+        checkpoint['meta'][FACTS] = run_facts(runner)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         loops = (EpochBasedTrainLoop, IterBasedTrainLoop)
         if not runner._resume or not isinstance(runner._train_loop, loops):
             return
         self._resumed = True
-        found = ''
+        # Those of the first process, which writes checkpoints.
+        self._now = all_gather_object(run_facts(runner))[0]
+        found, changes = '', []
         try:
             changes = self._compare(runner, checkpoint)
         except ValueError as error:
             found = str(error)
         agree(found)
+        checkpoint.setdefault('message_hub', runner.message_hub.state_dict())
         if changes:
             runner.logger.warning(
                 'this run and the one that it resumes differ:\n'
@@ -209,7 +163,7 @@ class ResumeHook(Hook):
         moved = self.with_changes and any(
             change.setting.startswith(_SCHEDULE) for change in changes
         )
-        if moved or _strays(runner, checkpoint['meta']):
+        if moved or strays(runner, checkpoint['meta']):
             self._follow_config(runner, checkpoint, changes)
 
     def before_train(self, runner) -> None:
@@ -251,9 +205,9 @@ class ResumeHook(Hook):
         meta = checkpoint.get('meta')
         for name in ('epoch', 'iter'):
             whole_number(meta, name)
-        _check_rest(runner, meta)
-        before = _remembered(runner, meta)
-        changes = fact_changes(before, _facts(runner))
+        check_rest(runner, meta)
+        before = remembered(runner, meta)
+        changes = fact_changes(before, self._now)
         alone = before.get('ranks', 1) == get_world_size() == 1
         if text := runner.cfg.pretty_text.strip():
             try:
@@ -266,7 +220,11 @@ class ResumeHook(Hook):
             else:
                 changes += config_changes(then, read_config(text), alone)
         if 'optimizer' in checkpoint:
-            changes += _optimizer_changes(runner, checkpoint['optimizer'])
+            changes += optimizer_changes(runner, checkpoint['optimizer'])
+        if runner.param_schedulers and 'param_schedulers' in checkpoint:
+            changes += scheduler_changes(
+                runner, checkpoint['param_schedulers']
+            )
         never = [x for x in changes if x.verdict == NEVER]
         refused = [x for x in changes if x.verdict == REFUSED]
         if never:
@@ -282,6 +240,8 @@ class ResumeHook(Hook):
                 'it), or add --resume-with-changes (with_changes=True of '
                 "mmdcl.ResumeHook) to go on with the config's"
             )
+        if any(change.setting.startswith('model') for change in changes):
+            CheckpointMatchHook().after_load_checkpoint(runner, checkpoint)
         return changes
 
     def _follow_config(
@@ -291,7 +251,7 @@ class ResumeHook(Hook):
         meta = checkpoint['meta']
         batches = len(runner.train_dataloader)
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
-            _move(runner, meta)
+            move(runner, meta, self._now)
         replay(runner, meta['epoch'], meta['iter'], batches)
         checkpoint.pop('param_schedulers', None)  # those of the runner stay
         fresh = any(
@@ -317,138 +277,3 @@ class ResumeHook(Hook):
                 loaded[name] = ours
             else:
                 checkpoint['optimizer'] = ours
-
-
-def _check_rest(runner, meta: dict) -> None:
-    """Refuse to resume what is over."""
-    loop = runner.train_loop
-    if isinstance(loop, EpochBasedTrainLoop):
-        unit, done = 'epoch', meta['epoch']
-        option, last = 'max_epochs', loop.max_epochs
-    else:
-        unit, done = 'iteration', meta['iter']
-        option, last = 'max_iters', loop.max_iters
-    state = meta.get('train_loop')
-    text = (
-        f'the checkpoint is at {unit} {done} of {option}={last}: nothing is '
-        'left to train'
-    )
-    unvalidated = isinstance(state, dict) and not state.get('validated', True)
-    if done == last and unvalidated and runner.val_loop:
-        runner.logger.warning(f'{text}, the last validation is repeated')
-    elif done >= last:
-        raise ValueError(f'{text}; raise train_cfg.{option} to go on')
-
-
-def _remembered(runner, meta: dict) -> dict[str, Any]:
-    """The facts of a checkpoint, as far as it tells."""
-    facts = meta.get(_FACTS)
-    facts = dict(facts) if isinstance(facts, dict) else {}
-    for name in ('ranks', 'images', 'batches_per_epoch', 'images_per_step'):
-        if facts.get(name) is not None:
-            whole_number(facts, name)
-    loop = runner.train_loop
-    if not isinstance(loop, EpochBasedTrainLoop):
-        # Infinite samplers know no epoch.
-        facts.pop('batches_per_epoch', None)
-    elif 'batches_per_epoch' not in facts:
-        state = meta.get('train_loop')
-        epoch, iteration, now = (
-            meta['epoch'],
-            meta['iter'],
-            len(loop.dataloader),
-        )
-        if isinstance(state, dict):
-            facts['batches_per_epoch'] = whole_number(state, 'batches')
-        elif epoch and not epoch * now <= iteration <= (epoch + 1) * now:
-            facts['batches_per_epoch'] = max(1, iteration // epoch)
-    return facts
-
-
-def _exact_state(runner, meta: dict) -> dict | None:
-    """What an exact loop left to an exact loop."""
-    state = meta.get('train_loop')
-    exact = getattr(runner.train_loop, 'resumes_exactly', False)
-    return state if exact and isinstance(state, dict) else None
-
-
-def _strays(runner, meta: dict) -> bool:
-    """The loop starts an epoch over, but the schedule would not."""
-    if not isinstance(runner.train_loop, EpochBasedTrainLoop):
-        return False
-    whole = meta['epoch'] * len(runner.train_dataloader)
-    return _exact_state(runner, meta) is None and meta['iter'] != whole
-
-
-def _move(runner, meta: dict) -> None:
-    """The same epoch, in epochs of another length.
-
-    Images seen in it are not seen again if they are the same images in the
-    same order; else the epoch starts over.
-    """
-    then, now = _remembered(runner, meta), _facts(runner)
-    batches = now['batches_per_epoch']
-    old = then.get('batches_per_epoch', batches)
-    state, position = _exact_state(runner, meta), 0
-    if state:
-        position = whole_number(state, 'position', old)
-        per_step = then.get('images_per_step'), now['images_per_step']
-        if position == old:
-            position = batches
-        elif all(per_step) and then.get('images') == now['images']:
-            position = min(batches, position * per_step[0] // per_step[1])
-        elif old != batches:
-            position = 0
-        state |= dict(position=position, batches=batches)
-    elif meta['iter'] == (meta['epoch'] + 1) * old:
-        meta['epoch'] += 1
-    meta['iter'] = meta['epoch'] * batches + position
-
-
-def _optimizer_changes(runner, loaded: Any) -> list[Change]:
-    """Why the state of an optimizer is not one that this run can take."""
-    if not isinstance(loaded, dict):
-        loaded = {}
-    found = []
-    for name, wrapper, _ in optimizers(runner):
-        theirs = loaded.get(name) if name else loaded
-        if reason := _misfit(theirs, wrapper.optimizer):
-            at = f'optimizer state{f" of {name}" if name else ""}'
-            found.append(Change(at, *reason, REFUSED))
-    return found
-
-
-def _misfit(theirs: Any, optimizer: torch.optim.Optimizer) -> tuple | None:
-    """What the states of two optimizers are of, if not of the same."""
-    groups = theirs.get('param_groups') if isinstance(theirs, dict) else None
-    state = theirs.get('state') if groups else None
-    if not isinstance(state, dict) or not all(
-        isinstance(group, dict) and isinstance(group.get('params'), list)
-        for group in groups
-    ):
-        raise ValueError(
-            'the checkpoint cannot be resumed: its `optimizer` is not the '
-            'state of an optimizer'
-        )
-    then, now = (
-        {k: x for k, x in group.items() if not _HOW.match(k)}
-        for group in (groups[0], optimizer.param_groups[0])
-    )
-    if then.keys() != now.keys():
-        return ', '.join(then), ', '.join(now)
-    for key, value in now.items():
-        switched = isinstance(value, bool) and key != 'nesterov'
-        switched |= key == 'momentum' and not (value and then[key])
-        if switched and value != then[key]:
-            return f'{key}={then[key]}', f'{key}={value}'
-    parameters = [x for g in optimizer.param_groups for x in g['params']]
-    names = [x for group in groups for x in group['params']]
-    if len(names) != len(parameters):
-        return f'{len(names)} parameters', f'{len(parameters)} parameters'
-    for name, parameter in zip(names, parameters, strict=True):
-        for x in (state.get(name) or {}).values():
-            shape = getattr(x, 'shape', ())  # () of a count of steps
-            if shape and shape != parameter.shape:
-                shapes = tuple(shape), tuple(parameter.shape)
-                return tuple(f'a parameter {each}' for each in shapes)
-    return None

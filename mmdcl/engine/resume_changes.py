@@ -64,7 +64,9 @@ _LOOPS = {
     'mmdcl.ExactIterTrainLoop': 'iterations',
     'IterBasedTrainLoop': 'iterations',
 }
-_LONGEST = 10**6
+_LONGEST, _MOST_ROWS = 10**6, 40
+# Of ours, but the same images as upstream's.
+_ALIKE = {'ImageNet', 'CustomDataset'}
 # What says the same as nothing.
 _DEFAULTS = {'drop_last': False, 'by_epoch': True, 'begin': 0}
 
@@ -146,7 +148,8 @@ def _name(kind: Any, scope: str) -> str:
         for found in vars(registry).values()
         if isinstance(found, registry.Registry)
     )
-    if ours and (package or scope).partition('.')[0] == 'mmdcl':
+    ours &= (package or scope).partition('.')[0] == 'mmdcl'
+    if ours and name not in _ALIKE:
         return f'mmdcl.{name}'
     return name
 
@@ -181,10 +184,11 @@ def _settings(config: Mapping[str, Any], alone: bool) -> dict[str, Any]:
         found['optim_wrapper'].setdefault('type', 'OptimWrapper')
     if isinstance(found['param_scheduler'], dict):
         found['param_scheduler'] = [found['param_scheduler']]
-    if not (found['auto_scale_lr'] or {}).get('enable'):
+    if not _dict(found['auto_scale_lr']).get('enable'):
         del found['auto_scale_lr']
-    hooks = [*(walk(config.get('default_hooks')) or {}).values()]
-    hooks += walk(config.get('custom_hooks')) or []
+    hooks = [*_dict(walk(config.get('default_hooks'))).values()]
+    custom = walk(config.get('custom_hooks'))
+    hooks += custom if isinstance(custom, list) else []
     found['hooks'] = {
         hook['type']: hook
         for hook in hooks
@@ -192,6 +196,10 @@ def _settings(config: Mapping[str, Any], alone: bool) -> dict[str, Any]:
         and not _HARMLESS_HOOK.fullmatch(str(hook.get('type')))
     }
     return found
+
+
+def _dict(value: Any) -> dict:
+    return value if isinstance(value, dict) else {}
 
 
 def _name_loop(train_cfg: dict) -> None:
@@ -241,7 +249,8 @@ def _judged(pairs: Iterator[tuple[str, Any, Any]]) -> list[Change]:
             if fnmatchcase(setting, pattern)
         )
         if verdict:
-            found.append(Change(setting, _brief(before), _brief(now), verdict))
+            cells = (_brief(x) for x in (before, now))
+            found.append(Change(_printable(setting), *cells, verdict))
     return found
 
 
@@ -282,7 +291,13 @@ def _brief(value: Any, width: int = 48) -> str:
         text = f'{value["type"]}({", ".join(rest)})'
     else:
         text = str(value)
-    text = ' '.join(text.split())
+    return _printable(text, width)
+
+
+def _printable(text: str, width: int = 80) -> str:
+    # A terminal obeys what some letters say.
+    text = ' '.join(text[:500].split())
+    text = ''.join(x if x.isprintable() else '?' for x in text)
     return text if len(text) <= width else f'{text[: width - 3]}...'
 
 
@@ -296,8 +311,10 @@ def table(changes: list[Change], accepted: bool) -> str:
     counts = {REFUSED: CONFIG} if accepted else {}
     rows = [('setting', 'checkpoint', 'config', 'counts')] + [
         (*change[:3], counts.get(change.verdict, change.verdict))
-        for change in changes
+        for change in changes[:_MOST_ROWS]
     ]
+    if more := len(changes[_MOST_ROWS:]):
+        rows.append((f'and {more} more', '', '', ''))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return '\n'.join(
         '  '.join(

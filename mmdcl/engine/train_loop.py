@@ -21,7 +21,8 @@ from .addresses import (
     restart_random,
     sampler_of,
 )
-from .resume import check_batches, whole_number
+from .resume import check_batches
+from .resume_state import whole_number
 
 _STATE = 'train_loop'  # in the checkpoint's `meta`
 

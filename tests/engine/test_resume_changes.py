@@ -193,6 +193,16 @@ def test_a_config_is_data(tmp_path):
     assert not target.exists()
 
 
+def test_rows_are_few_and_harmless_to_a_terminal():
+    text = 'model = dict({})\ndefault_hooks = custom_hooks = 3\nrandomness=3'
+    many = ', '.join(f'"\\x1b[{i}": "\\x1b[2J"' for i in range(1000))
+    odd = read_config(text.format('{"type": "mmdcl.SimCLR", ' + many + '}'))
+    rows = table(config_changes(odd, BASE), False)
+    assert '\x1b' not in rows
+    assert len(rows) < 10_000
+    assert 'more' in rows
+
+
 @pytest.mark.parametrize(
     'text', ['(' * 10**5, 'a = \0', 'a b', '-' * 10**6 + '1']
 )
