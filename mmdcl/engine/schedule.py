@@ -112,6 +112,14 @@ def _shape(scheduler) -> tuple[str, int, bool] | None:
     return None
 
 
+def _to_match(key: str, option: str, begin: float, training: float) -> str:
+    """Options, as on the command line, of a schedule that ends in time."""
+    if option not in {'T_max', 'total_steps', 'end'} or training <= begin:
+        return f'{key}.{option} to match'
+    options = {option: training - begin, 'end': training}
+    return ' '.join(f'{key}.{name}={x:g}' for name, x in options.items())
+
+
 def schedule_ends(
     schedulers: list,
     configs: list,
@@ -154,15 +162,16 @@ def schedule_ends(
             for other in schedulers
         )
         if last > training or (last < training and over and not goes_on):
+            end, stop = last / length, training / length
+            begin = scheduler.begin / length
             found.append(
-                f'{name} has its end at {unit} {last / length:g} '
-                f'({key}.{i}.{option}), but training ends at {unit} '
-                f'{training / length:g}: '
+                f'{name} has its end at {unit} {end:g} ({key}.{i}.{option}), '
+                f'but training ends at {unit} {stop:g}: '
                 + (
                     'the rest of it never happens'
                     if last > training
                     else 'what it leads to is all that is left after it'
                 )
-                + f'. Set {key}.{i}.{option}, and {key}.{i}.end, to match'
+                + f'. Set {_to_match(f"{key}.{i}", option, begin, stop)}'
             )
     return found

@@ -61,7 +61,11 @@ STEPS = dict(type='MultiStepLR', milestones=[6, 8])
 @pytest.mark.parametrize(
     ('configs', 'epochs', 'said'),
     [
-        (dict(COSINE, T_max=8, end=8), 3, r'\.0\.T_max.*ends at epoch 3'),
+        (
+            dict(COSINE, T_max=8, end=8),
+            3,
+            r'ends at epoch 3.*T_max=3 .*end=3$',
+        ),
         (dict(COSINE, T_max=8, end=8), 8, None),
         (dict(type='CosineAnnealingLR', T_max=8), 3, 'epoch 8 .*at epoch 3'),
         (dict(type='CosineAnnealingLR', T_max=2), 3, 'epoch 2 .*at epoch 3'),
@@ -72,7 +76,11 @@ STEPS = dict(type='MultiStepLR', milestones=[6, 8])
         (dict(LINEAR, end_factor=0.01, end=2), 3, 'epoch 2 '),
         (dict(type='PolyLR', by_epoch=False, end=20), 3, 'n 20 .*ation 12'),
         ([dict(LINEAR, end=1), dict(COSINE, T_max=2, begin=1)], 3, None),
-        ([dict(LINEAR, end=1), dict(COSINE, begin=1)], 3, r'\.1 .*epoch 4'),
+        (
+            [dict(LINEAR, end=1), dict(COSINE, begin=1)],
+            3,
+            r'4 .*1\.T_max=2 .*end=3$',
+        ),
         ([dict(COSINE, T_max=1, end=1), dict(COSINE, begin=1, T_max=2)], 3, 0),
         (STEPS, 3, r'milestones'),
         (STEPS, 9, None),
