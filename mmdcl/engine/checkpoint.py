@@ -11,8 +11,8 @@ from mmengine.hooks import CheckpointHook
 
 from ..checkpoints.room import free_text, size_text
 from ..registry import HOOKS
-from .checkpoint_size import checkpoint_bytes, log_window
 from .agreement import agree
+from .checkpoint_size import checkpoint_bytes, log_window
 
 _BACKEND = 'mmdcl.atomic'
 _PARTIAL = '.partial'
