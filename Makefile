@@ -9,6 +9,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO := dcl_resnet18_1xb128_digits
 export OMP_NUM_THREADS ?= 1
+unexport PYTHONDONTWRITEBYTECODE  # each process would compile all of torch
 
 .PHONY: demo test lint setup constraints clean
 

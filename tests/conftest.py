@@ -1,16 +1,14 @@
-import warnings
+"""Clears what a test left; prepares nothing that a user's process lacks."""
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
-
-with warnings.catch_warnings():
-    warnings.simplefilter('ignore')
-    import mmdcl.mmcv_ops  # noqa: F401 - before anything imports mmdet
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
 
 
 @pytest.fixture(autouse=True)
 def _fresh():
     """No test depends on what another left behind."""
     torch.manual_seed(0)
-    init_default_scope('mmpretrain')
+    for kind in (DefaultScope, MessageHub, MMLogger):
+        kind._instance_dict.clear()
