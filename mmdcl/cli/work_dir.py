@@ -1,5 +1,6 @@
 """The folder of a run, before there is a runner."""
 
+import errno
 import os
 import socket
 import time
@@ -45,9 +46,11 @@ def prepare_work_dir(work_dir: str | Path) -> None:
             with suppress(OSError):
                 probe.unlink(missing_ok=True)
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        free = free_text(folder) if full else ''
         raise OSError(
-            f'cannot write to the work_dir {folder}: {error.strerror}'
-            f'{free_text(folder)}; choose another by --work-dir'
+            f'cannot write {_PROBE // 1000} kB into the work_dir {folder}: '
+            f'{error.strerror}{free}; choose another by --work-dir'
         ) from error
 
 
