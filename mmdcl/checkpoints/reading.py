@@ -2,12 +2,12 @@
 
 import pickle
 import re
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from . import old_torch
 from .archive import check_archive, is_archive
 from .stand_ins import STAND_INS, with_values
 
@@ -31,9 +31,14 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is cut short, is damaged, is no checkpoint, or holds
-            more than tensors and plain values and is not trusted.
+        ValueError: It is an address, is cut short, is damaged, is no
+            checkpoint, or holds more than tensors and plain values and is
+            not trusted.
     """
+    if '://' in str(path):
+        raise ValueError(
+            f'{path} is an address; download what is there and give the file'
+        )
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'no checkpoint {path}')
@@ -59,10 +64,13 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
         check_archive(path, trust)
     if trust:
         return _as_dict(path, _load(path, weights_only=False))
-    # torch < 2.5 has no such list, and refuses what mmengine's files name.
+    # torch < 2.5 refuses what mmengine's files name, and takes no list.
     safe_globals = getattr(torch.serialization, 'safe_globals', None)
-    with safe_globals(STAND_INS) if safe_globals else nullcontext():
-        found = _load(path, weights_only=True)
+    if safe_globals is None:
+        found = _load(path, weights_only=False, pickle_module=old_torch)
+    else:
+        with safe_globals(STAND_INS):
+            found = _load(path, weights_only=True)
     try:
         return _as_dict(path, with_values(found))
     except RecursionError as error:
@@ -80,9 +88,9 @@ def _is_plain_pickle(path: Path) -> bool:
     return start[:1] == b'\x80' and start[2:14] != _MAGIC
 
 
-def _load(path: Path, weights_only: bool) -> Any:
+def _load(path: Path, **kwargs: Any) -> Any:
     try:
-        return torch.load(path, map_location='cpu', weights_only=weights_only)
+        return torch.load(path, map_location='cpu', **kwargs)
     except Exception as error:  # of many kinds, one for each way to be broken
         refused = _REFUSED.search(str(error))
         if isinstance(error, pickle.UnpicklingError) and refused:

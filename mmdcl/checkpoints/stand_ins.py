@@ -6,6 +6,7 @@ the values are made afterwards, from checked parts.
 """
 
 from collections import OrderedDict
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ class _StandIn:
 
     def __init__(self, *args: Any) -> None:
         pass
+
+    def __call__(self, *args: Any) -> Any:
+        raise UnpicklingError(f'Call of an unrecognized {self.args}')
 
     def __setstate__(self, state: Any) -> None:
         vars(self)['state'] = state

@@ -37,6 +37,14 @@ class Call:
         return Method(), (HistoryBuffer(),)
 
 
+@pytest.fixture(params=['torch', 'old torch'])
+def reader(request, monkeypatch):
+    """That of torch, and the one for torch without ``safe_globals``."""
+    if request.param == 'old torch':
+        monkeypatch.delattr(torch.serialization, 'safe_globals', False)
+
+
+@pytest.mark.usefixtures('reader')
 def test_mmengines_own_values_are_made_without_its_pickles(tmp_path):
     logged = np.array([1.5, np.nan, 2.0], np.float32)
     values = dict(
@@ -99,6 +107,7 @@ def test_every_flipped_bit_is_noticed_or_does_not_matter(tmp_path):
             read_checkpoint(path, trust=trust)
 
 
+@pytest.mark.usefixtures('reader')
 def test_archives_that_torch_does_not_write(tmp_path):
     source = tmp_path / 'a.pth'
     torch.save(WEIGHTS, source)
@@ -139,6 +148,7 @@ def test_archives_that_torch_does_not_write(tmp_path):
         read_checkpoint(overlap)
 
 
+@pytest.mark.usefixtures('reader')
 def test_values_without_end_and_arrays_of_objects(tmp_path):
     path = tmp_path / 'a.pth'
     data = b'\x80\x02}X\x01\x00\x00\x00x' + b']' * 9**5 + b'a' * (9**5 - 1)
@@ -183,6 +193,7 @@ def test_headers_of_safetensors(header, tmp_path):
         read_checkpoint(path)
 
 
+@pytest.mark.usefixtures('reader')
 def test_code_is_run_only_in_trusted_files(tmp_path):
     trace = tmp_path / 'trace'
     for name, content in (('a.pth', Harm(trace)), ('b.pth', Call())):
@@ -217,3 +228,5 @@ def test_broken_files(tmp_path):
         read_checkpoint(tmp_path / 'list.pth')
     with pytest.raises(FileNotFoundError, match=r'no checkpoint .*gone\.pth'):
         read_checkpoint(tmp_path / 'gone.pth')
+    with pytest.raises(ValueError, match=r'https://x/a\.pth is an address'):
+        read_checkpoint('https://x/a.pth')
