@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import ctypes
+import errno
 import os
 import re
 import sys
@@ -308,4 +309,7 @@ def _explanation(error: Exception) -> str | None:
         raised_in = re.findall(r'File "(.+?)", line', text)[-1]
         text = text.strip().splitlines()[-1].partition(': ')[2]
     package = Path(mmdcl.__file__).parent
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    if isinstance(error, OSError) and error.errno in full:  # a log, a plot
+        return f'cannot write {error.filename or "a file"}: {error.strerror}'
     return text if Path(raised_in).is_relative_to(package) else None

@@ -1,5 +1,6 @@
 """The mistakes that users make, and two processes on CPUs."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -125,6 +126,12 @@ def test_explained_errors_are_brief_and_others_are_not(monkeypatch):
         launch.run(explained_by_a_worker)
     with pytest.raises(ValueError, match=r'invalid literal'):
         launch.run(lambda: int('three'))
+
+    def full():  # whoever writes
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'a.json')
+
+    with pytest.raises(SystemExit, match=r'cannot write a\.json: No space'):
+        launch.run(full)
     monkeypatch.setenv('MMDCL_TRACEBACK', '1')
     with pytest.raises(ValueError, match=r'k=3 neighbours'):
         launch.run(explained)
