@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import zipfile
+from functools import partial
 from importlib import import_module
 
 import numpy as np
@@ -136,7 +137,9 @@ def good(tmp_path_factory):
     """The checkpoint of an honest run, and its config."""
     work_dir = tmp_path_factory.mktemp('good')
     none = dict.fromkeys(('val_dataloader', 'val_cfg', 'val_evaluator'))
-    run = runner(work_dir, train_dataloader=few(), log_level='INFO', **none)
+    adam = dict(optimizer=dict(type='Adam', lr=0.01))
+    none |= dict(optim_wrapper=adam, log_level='INFO')
+    run = runner(work_dir, train_dataloader=few(), **none)
     run.train()
     run.cfg.dump(work_dir / 'run.py')
     return work_dir
@@ -342,6 +345,7 @@ def test_a_resumed_config_is_text_and_the_rest_as_saved(evil, good):
         resume=True,
         load_from=str(path),
         train_cfg=dict(by_epoch=True, max_epochs=2),
+        optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.01)),
     )
     run.train_loop  # noqa: B018 - built
     run.load_or_resume()
@@ -350,6 +354,9 @@ def test_a_resumed_config_is_text_and_the_rest_as_saved(evil, good):
     assert theirs
     for name, history in run.message_hub.log_scalars.items():
         assert np.array_equal(history.data, theirs[name].data)
-    for name, tensor in run.model.state_dict().items():
-        assert torch.equal(tensor, content['state_dict'][name])
+    assert_close = partial(torch.testing.assert_close, rtol=0, atol=0)
+    assert_close(run.model.state_dict(), content['state_dict'])
+    moments = run.optim_wrapper.state_dict()['state']
+    assert moments
+    assert_close(moments, content['optimizer']['state'])
     assert not evil.exists()

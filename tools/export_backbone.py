@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from mmdcl.checkpoints import find_backbone, read_checkpoint
 from mmdcl.checkpoints.architecture import pretrained_backbone
 from mmdcl.checkpoints.export import STYLES, rename, write_backbone
+from mmdcl.checkpoints.strict import only_strict
 from mmdcl.cli.pretrained_network import build_network
 from mmdcl.engine.features import image_features
 
@@ -35,7 +36,11 @@ def parse_args() -> argparse.Namespace:
         help='config whose `model.backbone` it is; default: the one in the '
         'checkpoint',
     )
-    parser.add_argument('--prefix', help='which backbone of the checkpoint')
+    parser.add_argument(
+        '--prefix',
+        help='which backbone of the checkpoint: the beginning of the path to '
+        'it, such as teacher, or ema_state_dict',
+    )
     parser.add_argument(
         '--trust',
         action='store_true',
@@ -122,6 +127,7 @@ def prove(style: str, ours: nn.Module, tensors: dict[str, Tensor]) -> str:
 
 def main() -> None:
     args = parse_args()
+    only_strict(args.trust)  # a config given may name files of its own
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
     ours = build(checkpoint, args)
     found = find_backbone(checkpoint, ours.state_dict(), args.prefix)

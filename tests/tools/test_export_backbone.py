@@ -70,3 +70,27 @@ def test_a_network_that_computes_something_else_is_not_exported(
     pretrained(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2))
     with pytest.raises(SystemExit, match=r'torchvision.* computes other'):
         export(monkeypatch, 'theirs.pth', '--style', 'torchvision')
+
+
+def test_the_ema_copy_is_exported_by_its_path(
+    pretrained, monkeypatch, tmp_path
+):
+    pretrained(base_channels=4)
+    checkpoint = torch.load('a.pth')
+    other = {
+        f'module.{name}': tensor + 1
+        for name, tensor in checkpoint['state_dict'].items()
+    }
+    torch.save({**checkpoint, 'ema_state_dict': other}, 'a.pth')
+    flags = ['--style', 'mmpretrain']
+    for more, wanted in (
+        ((), checkpoint['state_dict']),
+        (
+            ('--prefix', 'ema_state_dict'),
+            {k.removeprefix('module.'): x for k, x in other.items()},
+        ),
+    ):
+        export(monkeypatch, 'b.pth', *flags, *more)
+        found = torch.load('b.pth')['state_dict']
+        assert found.keys() == wanted.keys()
+        assert all(torch.equal(found[name], x) for name, x in wanted.items())
