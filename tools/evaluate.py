@@ -8,13 +8,13 @@ line to OUT.jsonl and a row to OUT.md.
 """
 
 import argparse
+import fcntl
 import json
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from downstream import adopt_backbone, check_labels
 from launch import (
     ROOT,
     add_common_flags,
@@ -23,10 +23,12 @@ from launch import (
     load_config,
     run,
 )
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from provenance import provenance
 
 from mmdcl.checkpoints import read_checkpoint
+from mmdcl.cli.config_path import installed_config
 
 BENCHMARKS = ROOT / 'configs' / 'benchmarks'
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
@@ -51,8 +53,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--config',
-        help='another config instead; its backbone gives way to the one of '
-        'the checkpoint',
+        help='another config instead, a file or one of an installed package, '
+        'such as mmdet::faster_rcnn/NAME.py; its backbone gives way to the '
+        'one of the checkpoint',
     )
     parser.add_argument(
         '--seed',
@@ -65,7 +68,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--k', type=int, nargs='+', help='knn: neighbours')
     parser.add_argument('--temperature', type=float, help='knn: of the vote')
-    parser.add_argument('--prefix', help='which backbone of the checkpoint')
+    parser.add_argument(
+        '--prefix',
+        help='which backbone of the checkpoint, by the beginning of its '
+        'names: encoder_k, teacher, or ema_state_dict for what an EMAHook '
+        'keeps beside the average',
+    )
     parser.add_argument(
         '--random-init',
         action='store_true',
@@ -90,6 +98,11 @@ def parse_args() -> argparse.Namespace:
                 f'{" or ".join(there)}; got {args.dataset}'
             )
         args.config = there[args.dataset]
+    elif '::' in args.config:
+        try:
+            args.config = str(installed_config(args.config))
+        except (FileNotFoundError, ModuleNotFoundError) as error:
+            parser.error(str(error))
     if not args.work_dir:
         name = '_'.join(Path(args.checkpoint).with_suffix('').parts[-2:])
         name += '_random' if args.random_init else ''
@@ -99,39 +112,46 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def record(args: argparse.Namespace, metrics: dict) -> dict:
+def record(args: argparse.Namespace, metrics: dict, **settings) -> dict:
     """Append the result to OUT.jsonl and OUT.md; returns the line."""
     row = dict(
         protocol=args.protocol,
         dataset=args.dataset,
         checkpoint=args.checkpoint,
+        prefix=args.prefix,
         weights='random' if args.random_init else 'pretrained',
         config=str(Path(args.config).name),
         options=args.cfg_options or {},
         fraction=args.fraction,
         seed=args.seed,
+        **settings,
         metrics={k: round(float(v), 4) for k, v in metrics.items()},
         log=args.work_dir,
         **provenance(),
     )
     row = {key: value for key, value in row.items() if value is not None}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with args.out.with_suffix('.jsonl').open('a') as lines:
-        print(json.dumps(row), file=lines)
     head = ['checkpoint', 'weights', 'protocol', 'config', 'fraction']
     head += ['seed', 'options', 'result']
     found = ', '.join(f'{k} {v:.4g}' for k, v in row['metrics'].items())
-    options = ', '.join(f'{k}={v}' for k, v in row['options'].items())
+    chosen = {'prefix': args.prefix, **settings, **row['options']}
+    options = ', '.join(f'{k}={v}' for k, v in chosen.items() if v is not None)
     cells = [str(row.get(key, '')) for key in head[:-2]] + [options, found]
+    title = f'| {" | ".join(head)} |\n|{" --- |" * len(head)}\n'
     table = args.out.with_suffix('.md')
-    text = (
-        table.read_text()
-        if table.is_file()
-        else (f'| {" | ".join(head)} |\n|{" --- |" * len(head)}\n')
-    )
-    table.write_text(f'{text}| {" | ".join(cells)} |\n')
+    _append(args.out.with_suffix('.jsonl'), json.dumps(row))
+    _append(table, f'| {" | ".join(cells)} |', title)
     print(f'{found}\nadded to {table} and {table.with_suffix(".jsonl")}')
     return row
+
+
+def _append(path: Path, line: str, title: str = '') -> None:
+    """Add a line, whole even if others add theirs at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('a') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not path.stat().st_size:
+            file.write(title)
+        file.write(f'{line}\n')
 
 
 def _need(library: str) -> None:
@@ -146,12 +166,8 @@ def _need(library: str) -> None:
     import_module('mmdcl.mmcv_ops')
 
 
-def main() -> None:
-    args = parse_args()
-    if args.protocol in DENSE:
-        _need(DENSE[args.protocol])
-    checkpoint = read_checkpoint(args.checkpoint, args.trust)
-    cfg = load_config(args)
+def apply_flags(cfg: Config, args: argparse.Namespace) -> None:
+    """What the flags of this tool change in a benchmark."""
     if args.amp and args.protocol == 'knn':
         sys.exit('error: --amp is for protocols that train, knn does not')
     if args.amp:
@@ -161,7 +177,7 @@ def main() -> None:
         if args.protocol != 'few-labels':
             sys.exit('error: --fraction is for --protocol few-labels')
         cfg.train_dataloader.dataset.fraction = args.fraction
-    if cfg.train_dataloader.dataset.type == 'mmdcl.FewLabels':
+    if cfg.train_dataloader.dataset.get('type') == 'mmdcl.FewLabels':
         cfg.train_dataloader.dataset.seed = args.seed
     for key, value in (('k', args.k), ('temperature', args.temperature)):
         if value is not None:
@@ -169,29 +185,67 @@ def main() -> None:
                 sys.exit(f'error: --{key} is for --protocol knn')
             cfg.test_cfg[key] = value
     cfg.randomness = dict(seed=args.seed)
+
+
+def main() -> None:
+    args = parse_args()
+    if args.protocol in DENSE:
+        _need(DENSE[args.protocol])
+    checkpoint = read_checkpoint(args.checkpoint, args.trust)
+    # Slow to import, and --help needs none of it.
+    from mmdcl.cli.adoption import adopt_backbone
+    from mmdcl.cli.labels import check_labels, check_parts
+    from mmdcl.cli.weights import WeightsCheck, no_other_weights
+
+    knn = args.protocol == 'knn'
+    needs = 'test_cfg' if knn else 'train_cfg'
+    cfg = load_config(args)
+    check_parts(cfg, needs)
+    apply_flags(cfg, args)
     finish_config(cfg, args)
-    cfg.load_from, cfg.resume = None, False  # all weights are the checkpoint's
-    adopt_backbone(cfg, checkpoint, args)
-    check_labels(cfg)
+    check_parts(cfg, needs)
+    if left_out := no_other_weights(cfg):
+        of = 'random' if args.random_init else 'those of the checkpoint'
+        print(f'left out, as all weights are {of}: {", ".join(left_out)}')
+    adopted = adopt_backbone(
+        cfg,
+        checkpoint,
+        args.prefix,
+        args.cfg_options,
+        args.trust,
+        frozen=args.protocol == 'linear',
+        pooled=not knn,
+    )
+    check_labels(cfg, classifier=not knn)
     if not args.random_init:
         hook = dict(
             type='mmdcl.PretrainedBackboneHook',
             checkpoint=args.checkpoint,
             prefix=args.prefix,
             trust=args.trust,
+            fresh=adopted.fresh,
         )
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
-    if args.protocol == 'knn':
+        cfg.custom_hooks = [*cfg.custom_hooks, hook]
+    settings = {}
+    if knn:
         cfg.train_cfg = cfg.optim_wrapper = cfg.param_scheduler = None
         bank, cfg.train_dataloader = cfg.train_dataloader, None
         bank.dataset.pipeline = cfg.test_dataloader.dataset.pipeline
         cfg.test_cfg.bank_dataloader = bank
+        settings = {
+            key: cfg.test_cfg[key]
+            for key in ('k', 'temperature')
+            if key in cfg.test_cfg
+        }
     runner = build_runner(cfg)
-    if args.protocol != 'knn':
+    runner.register_hook(WeightsCheck(adopted.tensors, args.random_init))
+    if not knn:
         runner.train()
+    elif args.random_init:  # a test alone initialises nothing
+        runner._init_model_weights()
     metrics = runner.test()
     if is_main_process():
-        record(args, metrics)
+        record(args, metrics, **settings)
 
 
 if __name__ == '__main__':

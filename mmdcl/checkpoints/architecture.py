@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from .channels import channel_order
+
 _LONGEST = 1_000_000  # characters; configs have some thousands
 _INSTEAD = 'give the config of its network by --config'
 
@@ -163,7 +165,9 @@ def check_style(checkpoint: Mapping[str, Any], *parts: nn.Module) -> None:
 
 
 def preprocessing_differences(
-    checkpoint: Mapping[str, Any], preprocessor: nn.Module | None
+    checkpoint: Mapping[str, Any],
+    preprocessor: nn.Module | None,
+    dataset: Any = None,
 ) -> list[str]:
     """How images reached the network in pretraining, where not as here.
 
@@ -171,6 +175,8 @@ def preprocessing_differences(
         checkpoint: Of :func:`mmdcl.checkpoints.read_checkpoint`; one without
             a config differs in nothing.
         preprocessor: The data preprocessor of the model to be trained.
+        dataset: Config of the images to be trained on, where it is known:
+            some come as RGB.
 
     Returns:
         A phrase for each of mean, std and order of channels that differs.
@@ -191,7 +197,14 @@ def preprocessing_differences(
     before = bool(then.get('to_rgb') or then.get('bgr_to_rgb'))
     now = getattr(preprocessor, 'to_rgb', False)  # ClsDataPreprocessor
     now = bool(getattr(preprocessor, '_channel_conversion', now))
-    if before != now:
+    loader = pretraining.get('train_dataloader')
+    dataset_then = loader.get('dataset') if isinstance(loader, dict) else None
+    orders = channel_order(dataset_then, before), channel_order(dataset, now)
+    if None not in orders:
+        if orders[0] != orders[1]:
+            then_order, here = (str(order).upper() for order in orders)
+            found.append(f'images in {then_order}, here in {here}')
+    elif before != now:
         turned = {True: 'turned around', False: 'as the dataset gives them'}
         found.append(f'channels {turned[before]}, here {turned[now]}')
     return found

@@ -1,5 +1,6 @@
 """Start downstream training or evaluation from a checked backbone."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine.hooks import Hook
@@ -28,6 +29,8 @@ class PretrainedBackboneHook(Hook):
         backbone: Name of the module to load, such as ``'backbone'``.
         prefix: Where the file holds several backbones: which.
         trust: Read the file even if that may run code.
+        fresh: Beginnings of names that the file need not have, such as
+            ``norm0.`` of a Swin transformer in a detector.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -43,6 +46,7 @@ class PretrainedBackboneHook(Hook):
         backbone: str = 'backbone',
         prefix: str | None = None,
         trust: bool = False,
+        fresh: Sequence[str] = (),
     ) -> None:
         if not checkpoint or not Path(checkpoint).is_file():
             raise FileNotFoundError(
@@ -53,6 +57,7 @@ class PretrainedBackboneHook(Hook):
         self.backbone = backbone
         self.prefix = prefix
         self.trust = trust
+        self.fresh = tuple(fresh)
         self._loaded = False
 
     def before_train(self, runner) -> None:
@@ -77,12 +82,26 @@ class PretrainedBackboneHook(Hook):
         model = runner.model
         model = model.module if is_model_wrapper(model) else model
         checkpoint = read_checkpoint(self.checkpoint, self.trust)
-        found = load_backbone(model, checkpoint, self.prefix, self.backbone)
+        found = load_backbone(
+            model, checkpoint, self.prefix, self.backbone, self.fresh
+        )
         self._loaded = True
         preprocessor = getattr(model, 'data_preprocessor', None)
-        for phrase in preprocessing_differences(checkpoint, preprocessor):
+        for phrase in preprocessing_differences(
+            checkpoint, preprocessor, _dataset(runner)
+        ):
             runner.logger.warning(f'the backbone was pretrained with {phrase}')
         runner.logger.info(
             f'{self.backbone}: all {len(found.tensors)} tensors come from '
             f'{self.checkpoint} (prefix {found.prefix!r})'
+            + (f'; fresh: {", ".join(self.fresh)}' if self.fresh else '')
         )
+
+
+def _dataset(runner) -> object:
+    """Config of the images that are trained on, or tested."""
+    for name in ('train_dataloader', 'test_dataloader', 'val_dataloader'):
+        loader = runner.cfg.get(name)
+        if isinstance(loader, Mapping):
+            return loader.get('dataset')
+    return None

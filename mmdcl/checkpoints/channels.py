@@ -1,0 +1,39 @@
+"""In which order a network gets the channels of its images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_IN_MEMORY_RGB = ('CIFAR10', 'CIFAR100')
+_OTHER = {'rgb': 'bgr', 'bgr': 'rgb'}
+
+
+def _short(kind: Any) -> str:
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+
+
+def channel_order(dataset: Any, turned_around: bool) -> str | None:
+    """``'rgb'`` or ``'bgr'``: what reaches the network.
+
+    Args:
+        dataset: Config of the dataset; wrapped or concatenated ones count by
+            the first inside.
+        turned_around: By the data preprocessor.
+
+    Returns:
+        None where that is not known.
+    """
+    while isinstance(dataset, Mapping) and (
+        dataset.get('dataset') or dataset.get('datasets')
+    ):
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    if not isinstance(dataset, Mapping) or 'type' not in dataset:
+        return None
+    kind = _short(dataset['type'])
+    order = 'rgb' if kind in _IN_MEMORY_RGB else None
+    for step in dataset.get('pipeline') or []:
+        name = _short(step.get('type')) if isinstance(step, Mapping) else ''
+        if name == 'LoadImageFromFile':
+            order = 'bgr'
+        elif name == 'ChannelOrder':
+            order = str(step.get('order', order))
+    return _OTHER.get(order or '') if turned_around else order

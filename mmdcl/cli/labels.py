@@ -1,0 +1,151 @@
+"""Stop before a benchmark at data that it cannot use, and say why."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS, MODELS
+
+from ..checkpoints.architecture import plain_backbone
+
+HEADS = ('head', 'roi_head', 'bbox_head', 'mask_head', 'decode_head')
+HEADS += ('auxiliary_head',)
+PARTS = ('train_dataloader', 'test_dataloader')
+
+
+def check_parts(cfg: Config, *others: str) -> None:
+    """Stop at a config that lacks what an evaluation needs."""
+    for name in (*PARTS, 'test_evaluator', *others):
+        if not cfg.get(name):
+            sys.exit(
+                f'error: {cfg.filename} has no {name} (it is '
+                f'{cfg.get(name)}), and an evaluation needs it'
+            )
+    for name in PARTS:
+        if not cfg[name].get('dataset'):
+            sys.exit(f'error: {cfg.filename} has no {name}.dataset')
+
+
+def check_labels(cfg: Config, classifier: bool = True) -> None:
+    """Stop at a split without images or labels, or of other classes.
+
+    Args:
+        cfg: Of the benchmark.
+        classifier: The heads of the model are used; kNN uses none.
+    """
+    for name in PARTS:
+        where = f'{name}.dataset ({cfg[name].dataset.type})'
+        dataset = _build(where, cfg[name].dataset)
+        if classifier:
+            for classes in _classes(dataset):
+                for head, count in _num_classes(cfg.model, 'model'):
+                    if len(classes) != count:
+                        sys.exit(
+                            f'error: {where} has {len(classes)} classes, but '
+                            f'the model has {count}; set --cfg-options '
+                            f'{head}={len(classes)}'
+                        )
+        if 'head' in cfg.model:
+            wanted = cfg.model.head.get('num_classes') if classifier else None
+            _check_image_labels(where, dataset, wanted)
+            _check_image(where, dataset, cfg.model)
+
+
+def _classes(dataset: BaseDataset) -> list[list[str]]:
+    """Of each dataset in it; mmdet's concatenation has a list of them."""
+    found = getattr(dataset, 'metainfo', None) or {}
+    each = found if isinstance(found, (list, tuple)) else [found]
+    return [info['classes'] for info in each if info.get('classes')]
+
+
+def _build(where: str, config: dict) -> BaseDataset:
+    try:
+        dataset = DATASETS.build(config)
+    except FileNotFoundError as error:
+        if error.filename is None:  # mmdcl's own, which says more
+            raise
+        sys.exit(
+            f'error: {where}: no {error.filename}; set the folder of the data '
+            'by --data-root PATH'
+        )
+    except AssertionError as error:  # so upstream counts folders of classes
+        sys.exit(f'error: {where}: {error}')
+    except ValueError as error:
+        if 'at least one array' in str(error):  # mmengine packs nothing
+            classes = (config.get('metainfo') or {}).get('classes')
+            of = f', or none with an object of {classes}' if classes else ''
+            sys.exit(f'error: {where} is empty: it has no image{of}')
+        raise
+    first = (
+        dataset[0]
+        if not hasattr(dataset, 'get_data_info')
+        else (dataset.get_data_info(0))
+    )
+    path = first.get('img_path')
+    if path and '://' not in path and not Path(path).is_file():
+        sys.exit(
+            f'error: {where}: no image {path}; set the folder of the data by '
+            '--data-root PATH'
+        )
+    return dataset
+
+
+def _num_classes(config: Any, path: str) -> Iterator[tuple[str, int]]:
+    """Where a model says how many classes it has."""
+    if isinstance(config, (list, tuple)):
+        for i, value in enumerate(config):
+            yield from _num_classes(value, f'{path}.{i}')
+    elif isinstance(config, dict):
+        if config.get('num_classes'):
+            yield f'{path}.num_classes', config['num_classes']
+        for name in HEADS:
+            yield from _num_classes(config.get(name), f'{path}.{name}')
+
+
+def _check_image_labels(
+    where: str, dataset: BaseDataset, wanted: int | None
+) -> None:
+    labels = [
+        dataset.get_data_info(i).get('gt_label') for i in range(len(dataset))
+    ]
+    if any(label is None for label in labels):
+        sys.exit(
+            f'error: {where} has images without labels; this protocol needs '
+            'them (`with_label=True`, or an `ann_file` with labels)'
+        )
+    if not wanted:
+        return
+    if len(set(labels)) < wanted:
+        print(
+            f'beware: {where} has images of {len(set(labels))} of {wanted} '
+            'classes only (`indices` takes the first images)'
+        )
+    if max(labels) >= wanted:
+        sys.exit(
+            f'error: {where} has label {max(labels)}, but the classifier has '
+            f'{wanted} classes; set --cfg-options '
+            f'model.head.num_classes={max(labels) + 1}'
+        )
+
+
+def _check_image(where: str, dataset: BaseDataset, model: dict) -> None:
+    """Run the backbone on one image: some take certain sizes only."""
+    image = dataset[0].get('inputs')
+    if not isinstance(image, torch.Tensor) or image.ndim != 3:
+        return
+    backbone = MODELS.build(plain_backbone(model['backbone']))
+    backbone.eval()  # of upstream's ResNet, returns nothing
+    try:
+        with torch.no_grad():
+            backbone(image[None].float())
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = str(error).partition('\n')[0] or type(error).__name__
+        sys.exit(
+            f'error: {type(backbone).__name__} of the checkpoint does not '
+            f'take images {tuple(image.shape)} of {where}: {reason}. Resize '
+            'them in its pipeline'
+        )

@@ -1,0 +1,128 @@
+"""That a benchmark starts from the weights that its record names."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import Tensor
+
+from ..checkpoints import backbone_names
+
+_HOOK = 'PretrainedBackboneHook'
+_LOADED = ('Pretrained', 'PretrainedInit')
+
+
+def short_name(kind: Any) -> str:
+    """Of a registered class, given as a name, a dotted name or itself."""
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+
+
+def _take_out(part: Any, where: str) -> Iterator[str]:
+    """Remove what loads weights; yields where it was."""
+    if isinstance(part, (list, tuple)):
+        for i, inner in enumerate(part):
+            yield from _take_out(inner, f'{where}.{i}')
+    if not isinstance(part, dict):
+        return
+    for key, value in list(part.items()):
+        name = f'{where}.{key}'
+        if key == 'pretrained' and isinstance(value, str):
+            part[key] = None
+            yield name
+        elif key == 'init_cfg':
+            several = value if isinstance(value, (list, tuple)) else [value]
+            kept = [
+                init
+                for init in several
+                if short_name((init or {}).get('type')) not in _LOADED
+            ]
+            if len(kept) < len(several):
+                part[key] = kept or None
+                yield name
+        else:
+            yield from _take_out(value, name)
+
+
+def no_other_weights(cfg: Config) -> list[str]:
+    """Remove from a config whatever loads weights into its model.
+
+    These are ``load_from``, ``resume``, ``pretrained=``, ``init_cfg`` of type
+    ``Pretrained`` at any depth, and :class:`PretrainedBackboneHook`.
+
+    Args:
+        cfg: Changed in place.
+
+    Returns:
+        Where something was.
+    """
+    found = [key for key in ('load_from', 'resume') if cfg.get(key)]
+    cfg.load_from, cfg.resume = None, False
+    found += _take_out(cfg.model, 'model')
+    kept = []
+    for i, hook in enumerate(cfg.get('custom_hooks') or []):
+        if isinstance(hook, dict) and short_name(hook.get('type')) == _HOOK:
+            found.append(f'custom_hooks.{i} ({_HOOK})')
+        else:
+            kept.append(hook)
+    cfg.custom_hooks = kept
+    return found
+
+
+class WeightsCheck(Hook):
+    """Before anything else, compare the backbone with the checkpoint.
+
+    Args:
+        tensors: Of the checkpoint, by the names of the backbone.
+        random: Whether none of its weights must be there, or all of it.
+
+    Raises:
+        ValueError: It is not so.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self, tensors: Mapping[str, Tensor], random: bool) -> None:
+        self.tensors = tensors
+        self.random = random
+        self.checked = False
+
+    def before_train(self, runner) -> None:
+        self._check(runner.model)
+
+    def before_test(self, runner) -> None:
+        self._check(runner.model)
+
+    def _check(self, model) -> None:
+        if self.checked:
+            return
+        self.checked = True
+        model = model.module if is_model_wrapper(model) else model
+        state = model.state_dict()
+        names = backbone_names(model, 'backbone')
+        same = {
+            name: bool((state[names[name]].cpu() == tensor).all())
+            for name, tensor in self.tensors.items()
+            # What two random networks have in common is left out.
+            if not self.random
+            or (
+                tensor.ndim > 1
+                and tensor.is_floating_point()
+                and tensor.min() != tensor.max()
+            )
+        }
+        wrong = [name for name, is_same in same.items() if is_same]
+        if not self.random:
+            wrong = [name for name in same if name not in wrong]
+        if wrong:
+            raise ValueError(
+                f'{len(wrong)} of the {len(same)} tensors of the backbone are '
+                + (
+                    'those of the checkpoint in spite of --random-init'
+                    if self.random
+                    else 'not those of the checkpoint'
+                )
+                + f', such as {wrong[0]}: something in the config loads '
+                'weights. Look at its custom_hooks'
+            )
