@@ -66,9 +66,8 @@ def check_classes(datasets: dict[str, Any]) -> None:
         datasets: By what messages shall call them. The first is the measure.
 
     Raises:
-        ValueError: Labels differ. Names are compared, where there are any:
-            of folders with folders, of classes with classes, of both where
-            they have some in common.
+        ValueError: Labels differ, by the names of folders or of classes.
+            Lists of classes without any name in common may be two languages.
     """
     parts = [
         (name, *_labels(leaf))
@@ -80,7 +79,9 @@ def check_classes(datasets: dict[str, Any]) -> None:
         parts[:1] * len(parts), parts, strict=True
     ):
         common = wanted.keys() & found.keys()
-        if found == wanted or (kind != its_kind and not common):
+        if found == wanted or (
+            not common and (kind, its_kind) != ('folders', 'folders')
+        ):
             continue
         missing = set(wanted) - set(found)
         extra = set(found) - set(wanted)

@@ -8,11 +8,17 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
 
 from mmdcl.datasets import SplitViews
 from mmdcl.datasets.views import _draw
 from mmdcl.functional import apply_steps
 from mmdcl.functional.photometric import Step
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    init_default_scope('mmpretrain')
 
 
 @pytest.fixture(scope='module')

@@ -1,9 +1,14 @@
 """Forward in bfloat16, weights and losses in float32, no state."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import MODELS
 
 from mmdcl.engine import bfloat16
+from mmdcl.engine.bfloat16 import BFloat16OptimWrapper
 from tests.runs import SIMCLR, runner
 
 OPTIMIZER = dict(type='SGD', lr=0.1)
@@ -37,4 +42,30 @@ def test_trains_under_autocast(computes, dtype, tmp_path, monkeypatch):
     assert seen == {dtype}
     assert after.dtype == torch.float32
     assert not torch.equal(after, before)
-    assert run.message_hub.get_scalar('train/loss').current() > 0
+
+
+def step(context, wrapper=OptimWrapper):
+    """Loss and gradient of one batch of 32 images."""
+    torch.manual_seed(0)
+    model = MODELS.build({**SIMCLR, '_scope_': 'mmpretrain'})
+    wrapper = wrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    images = torch.randn(32, 3, 16, 16)
+    views = [images + 0.3 * torch.randn_like(images) for _ in range(2)]
+    with context, wrapper.optim_context(model):
+        loss = model.loss(views, [])['loss']
+    assert loss.dtype == torch.float32
+    wrapper.backward(loss)
+    gradients = [p.grad.flatten() for p in model.parameters()]
+    return loss.item(), torch.cat(gradients)
+
+
+def test_loss_and_gradient_are_those_of_autocast(monkeypatch):
+    """Bit for bit, and near those of float32; DCL's loss may be negative."""
+    monkeypatch.setattr(bfloat16, '_computes_bfloat16', lambda device: True)
+    loss, gradient = step(nullcontext(), BFloat16OptimWrapper)
+    wanted, reference = step(torch.autocast('cpu', torch.bfloat16))
+    assert loss == wanted
+    assert torch.equal(gradient, reference)
+    exact, fine = step(nullcontext())
+    assert 0 < abs(loss - exact) < 0.1
+    assert torch.cosine_similarity(gradient, fine, dim=0) > 0.8

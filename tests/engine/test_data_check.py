@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
 from mmpretrain.datasets import CIFAR10, CustomDataset
 from mmpretrain.models.utils.data_preprocessor import SelfSupDataPreprocessor
+from mmpretrain.registry import TRANSFORMS
 
 from mmdcl.engine.data_check import (
     channel_order,
@@ -21,6 +23,11 @@ from tests.runs import PLAIN, VIEWS, loader, runner
 LOAD = dict(type='mmdcl.LoadImageFromFile')
 RGB = dict(type='mmdcl.ChannelOrder', order='rgb')
 IMAGENET = [123.675, 116.28, 103.53]
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    init_default_scope('mmpretrain')
 
 
 @pytest.fixture
@@ -59,6 +66,7 @@ def dataset(root, *pipeline, **kwargs):
             'val has aardvark that train lacks',
         ),
         (('ant', 'bee', 'cow', 'dog'), 'val has dog that train lacks'),
+        (('x', 'y', 'z'), 'val lacks ant, bee, cow, and has x, y, z that'),
     ],
 )
 def test_shifted_labels_are_refused(classes, message, tmp_path):
@@ -85,9 +93,9 @@ def test_labels_that_agree_are_not(tmp_path, said):
         ann_file=str(listed),
         metainfo=dict(classes=('Ameise', 'Biene', 'Kuh')),
     )
-    check_classes(
-        dict(train=train, val=same, a=unlabelled, b=other_names, c=object())
-    )
+    others = dict(a=unlabelled, b=other_names, c=object())
+    check_classes(dict(train=train, val=same, **others))
+    check_classes(dict(train=other_names, val=in_memory()))
     assert not said
     first_two = dataset(folders(tmp_path / 'part', 'ant', 'bee'))
     check_classes(dict(train=train, val=first_two))
@@ -167,7 +175,7 @@ class Unknown:
 
 def in_memory(*pipeline):
     cifar = CIFAR10.__new__(CIFAR10)
-    cifar.pipeline = Compose(pipeline)
+    cifar.pipeline = Compose([TRANSFORMS.build(x) for x in pipeline])
     return cifar
 
 
