@@ -14,19 +14,35 @@ that factor.
 """
 
 import math
+import numbers
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def require_positive(name: str, value: float) -> None:
-    """Raise ``ValueError`` unless ``value`` is a finite number above 0."""
+def require_positive(name: str, value: float | Tensor) -> None:
+    """Refuse what is not a finite number above 0.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is one, but not finite and above 0.
+    """
+    one = isinstance(value, Tensor) and value.ndim == 0
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (one or number):
+        got = (
+            f'a tensor {tuple(value.shape)}'
+            if isinstance(value, Tensor)
+            else f'{value!r} ({type(value).__name__})'
+        )
+        raise TypeError(f'`{name}` must be a number > 0, got {got}')
+    value = value.detach() if isinstance(value, Tensor) else value
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f'`{name}` must be a number > 0, got {value}')
 
 
-def _logits(pos: Tensor, s: Tensor, temperature: float) -> Tensor:
+def _logits(pos: Tensor, s: Tensor, temperature: float | Tensor) -> Tensor:
     require_positive('temperature', temperature)
     if pos.ndim != 1 or pos.shape != s.shape:
         raise ValueError(
@@ -36,7 +52,7 @@ def _logits(pos: Tensor, s: Tensor, temperature: float) -> Tensor:
     return pos / temperature
 
 
-def info_nce(pos: Tensor, s: Tensor, temperature: float) -> Tensor:
+def info_nce(pos: Tensor, s: Tensor, temperature: float | Tensor) -> Tensor:
     """InfoNCE of each anchor: the positive is in its own denominator.
 
     Args:
@@ -54,7 +70,10 @@ def info_nce(pos: Tensor, s: Tensor, temperature: float) -> Tensor:
 
 
 def dcl(
-    pos: Tensor, s: Tensor, temperature: float, weight: Tensor | None = None
+    pos: Tensor,
+    s: Tensor,
+    temperature: float | Tensor,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Decoupled contrastive loss of each anchor; it may be negative.
 
@@ -78,7 +97,9 @@ def dcl(
     return s - (logits if weight is None else weight * logits)
 
 
-def npc_multiplier(pos: Tensor, s: Tensor, temperature: float) -> Tensor:
+def npc_multiplier(
+    pos: Tensor, s: Tensor, temperature: float | Tensor
+) -> Tensor:
     """Negative-positive-coupling multiplier ``q`` of each anchor.
 
     The factor by which InfoNCE shrinks the gradient of an anchor; near 0 for
@@ -97,7 +118,7 @@ def npc_multiplier(pos: Tensor, s: Tensor, temperature: float) -> Tensor:
 
 
 def von_mises_fisher_weight(
-    pos: Tensor, sigma: float = 0.5, among: Tensor | None = None
+    pos: Tensor, sigma: float | Tensor = 0.5, among: Tensor | None = None
 ) -> Tensor:
     """DCLW's weight of the positive: hard positives count for more.
 

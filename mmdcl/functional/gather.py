@@ -88,14 +88,30 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, peers: Peers) -> Tensor:
-        ctx.own = peers.own
+        ctx.peers = peers
         return peers.gather(x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        grad = grad.contiguous().clone()
-        dist.all_reduce(grad)
-        return grad[ctx.own], None
+        return _Reduce.apply(grad, ctx.peers), None
+
+
+class _Reduce(torch.autograd.Function):
+    """This process's rows of the sum over ranks: the way back of `_Gather`.
+
+    A function of its own, for second derivatives.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, peers: Peers) -> Tensor:
+        ctx.peers = peers
+        x = x.contiguous().clone()
+        dist.all_reduce(x)
+        return x[peers.own]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return _Gather.apply(grad, ctx.peers), None
 
 
 def gather_rows(x: Tensor, peers: Peers | None = None) -> tuple[Tensor, int]:

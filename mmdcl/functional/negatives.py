@@ -1,15 +1,20 @@
 """From embeddings to the two rows that every loss is made of."""
 
-from functools import partial
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .contrast import require_positive
 from .gather import Peers, gather_rows
-from .tiles import LOWEST_TEMPERATURE, against_columns, among_all
+from .tiles import (
+    FIRST_ONLY,
+    LOWEST_TEMPERATURE,
+    against_columns,
+    among_all,
+    require_plain,
+)
+from .unit import full_precision, normalise
 
 
 class Contrast(NamedTuple):
@@ -26,12 +31,7 @@ class Contrast(NamedTuple):
     neg: Tensor
 
 
-def full_precision(x: Tensor) -> Tensor:
-    """``x`` in at least float32: half precision is widened."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
-def log_sum_negatives(neg: Tensor, temperature: float) -> Tensor:
+def log_sum_negatives(neg: Tensor, temperature: float | Tensor) -> Tensor:
     """``s`` from a matrix of negatives' cosines.
 
     Args:
@@ -58,8 +58,7 @@ def _normalised(view1: Tensor, view2: Tensor) -> Tensor:
             'the two views must both be (B, D), got '
             f'{tuple(view1.shape)} and {tuple(view2.shape)}'
         )
-    views = torch.stack([full_precision(view1), full_precision(view2)])
-    return F.normalize(views, dim=-1)  # (2, B, D)
+    return normalise(torch.stack([view1, view2]))  # (2, B, D)
 
 
 def _peers(views: Tensor) -> Peers:
@@ -79,14 +78,20 @@ def _columns(views: Tensor, peers: Peers) -> Tensor:
     return gather_rows(views.transpose(0, 1), peers)[0].transpose(0, 1)
 
 
-def _in_tiles(temperature: float, tile: int | None) -> bool:
+def _in_tiles(temperature: float | Tensor, tile: int | None) -> bool:
     if tile is not None and tile < 0:
         raise ValueError(f'`tile` must be >= 0, got {tile}')
-    return tile != 0 and temperature >= LOWEST_TEMPERATURE
+    if tile == 0:
+        return False
+    if isinstance(temperature, Tensor):
+        require_plain(temperature)
+        if temperature.requires_grad:
+            raise NotImplementedError(FIRST_ONLY)
+    return float(temperature) >= LOWEST_TEMPERATURE
 
 
 def _all_at_once(
-    anchors: Tensor, columns: Tensor, first: int, temperature: float
+    anchors: Tensor, columns: Tensor, first: int, temperature: float | Tensor
 ) -> Tensor:
     """``S (A, B)`` from the whole matrix, at any temperature.
 
@@ -117,7 +122,7 @@ def _mean_negative(anchors: Tensor, columns: Tensor, own: slice) -> Tensor:
 def two_view_contrast(
     view1: Tensor,
     view2: Tensor,
-    temperature: float,
+    temperature: float | Tensor,
     tile: int | None = None,
 ) -> Contrast:
     """Contrast two views of each image with both views of all other images.
@@ -133,9 +138,10 @@ def two_view_contrast(
     Args:
         view1: ``(B, D)`` embeddings of the first views on this process.
         view2: ``(B, D)`` embeddings of the second views, same order.
-        temperature: > 0.
+        temperature: > 0. A tensor that requires a gradient, of shape ``()``,
+            needs ``tile=0``.
         tile: Rows of a tile, or 0: all similarities at once, for second
-            derivatives. Default: what suits the device.
+            derivatives and ``torch.func``. Default: what suits the device.
 
     Returns:
         Rows of the ``N = 2B`` anchors, first views first; an anchor has
@@ -144,6 +150,8 @@ def two_view_contrast(
     Raises:
         ValueError: Shapes differ, the temperature is not positive, or the
             global batch holds a single image and so no negative.
+        NotImplementedError: A gradient was asked for that tiles do not have;
+            also later, when a gradient is differentiated.
     """
     require_positive('temperature', temperature)
     with torch.autocast(view1.device.type, enabled=False):
@@ -151,7 +159,7 @@ def two_view_contrast(
         peers = _peers(z)
         pos = (z[0] * z[1]).sum(-1)
         if _in_tiles(temperature, tile):
-            s, columns = among_all(z, temperature, tile, peers)
+            s, columns = among_all(z, float(temperature), tile, peers)
         else:
             columns = _columns(z, peers)
             s = _all_at_once(z, columns, peers.own.start, temperature)
@@ -164,7 +172,7 @@ def neighbor_contrast(
     neighbor2: Tensor,
     prediction1: Tensor,
     prediction2: Tensor,
-    temperature: float,
+    temperature: float | Tensor,
     both_views: bool = False,
     tile: int | None = None,
 ) -> Contrast:
@@ -209,12 +217,13 @@ def neighbor_contrast(
         parts = [(n, columns)]
         if not both_views:
             parts = [(n[:1], columns[1:]), (n[1:], columns[:1])]
-        rows = []
+        rows, in_tiles = [], _in_tiles(temperature, tile)
         for anchors, negatives in parts:
-            reduce = _all_at_once
-            if _in_tiles(temperature, tile):
-                reduce = partial(against_columns, tile=tile)
-            s = reduce(anchors, negatives, peers.own.start, temperature)
+            given = (anchors, negatives, peers.own.start)
+            if in_tiles:
+                s = against_columns(*given, float(temperature), tile)
+            else:
+                s = _all_at_once(*given, temperature)
             rows.append((s, _mean_negative(anchors, negatives, peers.own)))
         s, neg = (torch.cat(x).flatten() for x in zip(*rows, strict=True))
     return Contrast(pos.flatten(), s, neg)

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.autograd import forward_ad
 
 from .gather import Peers
 
@@ -24,6 +24,53 @@ from .gather import Peers
 LOWEST_TEMPERATURE = 0.03
 # Bytes of exponentials that are kept for the backward, not computed again.
 _KEPT = 2**25
+FIRST_ONLY = (
+    'the loss in tiles has first derivatives only, not by the temperature '
+    'and not through torch.func; set `tile=0` to compute all similarities '
+    'at once, which has them all'
+)
+
+
+# Of torch alone, and not of each version.
+_WRAPPERS = [
+    getattr(torch._C._functorch, f'is_{kind}tensor')
+    for kind in ('batched', 'gradtracking', 'functional', 'legacy_batched')
+    if hasattr(torch._C._functorch, f'is_{kind}tensor')
+]
+_is_compiling = getattr(torch.compiler, 'is_compiling', lambda: False)
+
+
+def require_plain(*tensors: Tensor) -> None:
+    """Raise if a transform (vmap, jvp, torch.func.grad) is at work."""
+    if _is_compiling():
+        return
+    for x in tensors:
+        if (
+            any(wrapped(x) for wrapped in _WRAPPERS)
+            or forward_ad.unpack_dual(x).tangent is not None  # type: ignore
+        ):
+            raise NotImplementedError(FIRST_ONLY)
+
+
+class _Once(torch.autograd.Function):
+    """Gradients as they are, which cannot be differentiated again."""
+
+    @staticmethod
+    def forward(ctx: Any, found: Tensor, *_: Tensor) -> Tensor:
+        return found.view_as(found)
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> None:
+        raise NotImplementedError(FIRST_ONLY)
+
+
+def _once(found: Tensor | None, *sources: Tensor) -> Tensor | None:
+    """``found``, computed from ``sources`` without a graph."""
+    graph = torch.is_grad_enabled() and not _is_compiling()
+    if found is None or not graph:
+        return found
+    once: Tensor = _Once.apply(found, *sources)
+    return once
 
 
 def _tile(device: torch.device) -> int:
@@ -101,6 +148,7 @@ def among_all(
     Returns:
         ``(V, B)`` rows, and ``(V, G, D)`` all embeddings, without gradient.
     """
+    require_plain(views)
     tile = tile or _tile(views.device)
     s, columns = _AmongAll.apply(views, temperature, tile, peers)
     shape = (len(views), peers.total, views.shape[2])
@@ -126,6 +174,7 @@ def against_columns(
     Returns:
         ``(A, B)`` rows.
     """
+    require_plain(anchors, columns)
     tile = tile or _tile(columns.device)
     s: Tensor = _AgainstColumns.apply(
         anchors, columns, first, temperature, tile
@@ -165,22 +214,28 @@ class _AmongAll(torch.autograd.Function):
                     ctx.kept[view],
                 ):
                     sums[view, a] += block.sum(1)
-        ctx.save_for_backward(columns, sums)
+        ctx.save_for_backward(columns, sums, views)
         ctx.temperature, ctx.tile, ctx.peers = temperature, tile, peers
         ctx.mark_non_differentiable(columns)
         return sums.log(), columns
 
     @staticmethod
-    @once_differentiable
     def backward(
         ctx: Any, grad: Tensor, _: Tensor
     ) -> tuple[Tensor | None, ...]:
-        with torch.autocast(grad.device.type, enabled=False):
-            return _among_all_backward(ctx, grad), None, None, None
+        require_plain(grad)
+        columns, sums, views = ctx.saved_tensors
+        with (
+            torch.no_grad(),
+            torch.autocast(grad.device.type, enabled=False),
+        ):
+            found = _among_all_backward(ctx, grad, columns, sums)
+        return _once(found, grad, views), None, None, None
 
 
-def _among_all_backward(ctx: Any, grad: Tensor) -> Tensor:
-    columns, sums = ctx.saved_tensors
+def _among_all_backward(
+    ctx: Any, grad: Tensor, columns: Tensor, sums: Tensor
+) -> Tensor:
     peers, tile, views = ctx.peers, ctx.tile, len(sums)
     own = grad / sums  # (V, B)
     every = peers.gather(own.T).T.flatten()  # (VG,)
@@ -231,22 +286,27 @@ class _AgainstColumns(torch.autograd.Function):
                 rows[view], flat, first, images, tile, kept
             ):
                 sums[view, a] += block.sum(1)
-        ctx.save_for_backward(rows, flat, sums)
+        ctx.save_for_backward(rows, flat, sums, anchors, columns)
         ctx.first, ctx.images, ctx.tile = first, images, tile
         ctx.temperature = temperature
         return sums.log()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.autocast(grad.device.type, enabled=False):
-            return *_against_columns_backward(ctx, grad), None, None, None
+        require_plain(grad)
+        *saved, anchors, columns = ctx.saved_tensors
+        with (
+            torch.no_grad(),
+            torch.autocast(grad.device.type, enabled=False),
+        ):
+            found = _against_columns_backward(ctx, grad, *saved)
+        once = [_once(x, grad, anchors, columns) for x in found]
+        return *once, None, None, None
 
 
 def _against_columns_backward(
-    ctx: Any, grad: Tensor
+    ctx: Any, grad: Tensor, rows: Tensor, columns: Tensor, sums: Tensor
 ) -> tuple[Tensor | None, Tensor | None]:
-    rows, columns, sums = ctx.saved_tensors
     own = grad / sums
     to_rows, to_columns = ctx.needs_input_grad[:2]
     of_rows = torch.zeros_like(rows) if to_rows else None

@@ -17,7 +17,7 @@ from ..functional import (
     von_mises_fisher_weight,
 )
 from ..functional.contrast import require_positive
-from ..functional.negatives import full_precision
+from ..functional.unit import full_precision
 from ..registry import MODELS
 
 
