@@ -24,6 +24,8 @@ from pathlib import Path
 
 from provenance import TOOLS, provenance
 
+LINES = 5  # of the log of a run that failed
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -94,7 +96,9 @@ def run_one(
                 stderr=subprocess.STDOUT,
             )
         if done.returncode:
-            raise RuntimeError(f'{script} failed, see {out.name}')
+            said = Path(out.name).read_text(errors='replace').splitlines()
+            end = ''.join(f'\n    {line}' for line in said[-LINES:])
+            raise RuntimeError(f'{script} failed, {out.name} ends in{end}')
 
     start = time.time()
     tool(
@@ -110,6 +114,8 @@ def run_one(
         for record in map(json.loads, scalars.read_text().splitlines())
         if args.metric in record
     ]
+    if not val:
+        raise RuntimeError(f'no {args.metric} in {scalars}; see --metric')
     seconds = time.time() - start
     checkpoint = Path(work_dir, 'last_checkpoint').read_text()
     metrics = work_dir / 'test.json'
@@ -130,6 +136,20 @@ def run_one(
         log=str(log.relative_to(args.out)),
         **provenance(),
     )
+
+
+def read_rows(book: Path) -> list[dict]:
+    """What is finished; a line that was cut off is not, and goes."""
+    lines = book.read_text().splitlines() if book.is_file() else []
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            print(f'{book}:{number} was cut off; that run is repeated')
+    if len(rows) < len(lines):
+        book.write_text(''.join(f'{json.dumps(row)}\n' for row in rows))
+    return rows
 
 
 def _options(row: dict) -> list[str]:
@@ -188,8 +208,17 @@ def main() -> None:
         sys.exit(f'error: no config {", ".join(missing)}')
     args.out.mkdir(parents=True, exist_ok=True)
     book = args.out / 'runs.jsonl'
-    lines = book.read_text().splitlines() if book.is_file() else []
-    rows = [json.loads(line) for line in lines]
+    rows = read_rows(book)
+    configs = [*map(Path, args.configs), *(Path(r['config']) for r in rows)]
+    by_name = {config.stem: config for config in reversed(configs)}
+    for config in configs:
+        if config != by_name[config.stem]:
+            sys.exit(
+                f'error: {by_name[config.stem]} and {config} would share a '
+                f'work_dir and a line of {args.out}/table.md; rename one, or '
+                'give another --out and --work-dir'
+            )
+    args.configs = list(dict.fromkeys(args.configs))
     done = {
         (r['config'], tuple(_options(r)), r['temperature'], r['seed'])
         for r in rows
@@ -197,7 +226,10 @@ def main() -> None:
     todo = [
         (config, options, temperature, seed)
         for seed, temperature, options, config in product(
-            args.seeds, args.temperatures, settings(args.grid), args.configs
+            dict.fromkeys(args.seeds),
+            dict.fromkeys(args.temperatures),
+            settings(args.grid),
+            args.configs,
         )
         if (str(config), tuple(options), temperature, seed) not in done
     ]
@@ -224,6 +256,8 @@ def main() -> None:
     commits = sorted({row['commit'] for row in rows})
     if len(commits) > 1:
         print(f'beware: rows of several commits, {", ".join(commits)}')
+    if not rows:
+        sys.exit(f'error: all {len(failed)} runs failed')
     text = table(rows)
     args.out.joinpath('table.md').write_text(text + '\n')
     print(text)
