@@ -1,6 +1,5 @@
 """Find a backbone in a checkpoint, and load all of it or none."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,17 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from .architecture import check_style
-from .layouts import (
-    describe,
-    main_tensors,
-    named_tensors,
-    numbered_as_resnet,
-)
+from .layouts import describe
+from .locating import locate
 from .reading import read_checkpoint
 
-# Of several copies: the one that is trained, or that its authors evaluate.
-_PREFERRED = ('backbone.', '', 'encoder_q.', 'encoder.', 'base_encoder.')
-_PREFERRED += ('online_encoder.net.', 'teacher.backbone.', 'teacher.')
 _SHOWN = 10
 
 
@@ -33,67 +25,6 @@ class BackboneWeights(NamedTuple):
 
     tensors: dict[str, Tensor]
     prefix: str
-
-
-def _prefixes(
-    state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
-) -> Counter[str]:
-    """How many of the wanted names follow each prefix."""
-    found: Counter[str] = Counter()
-    for name in state:
-        parts = name.split('.')
-        for start in range(len(parts)):
-            if '.'.join(parts[start:]) in wanted:
-                found['.'.join([*parts[:start], ''])[start == 0 :]] += 1
-    return found
-
-
-def _locate(
-    state: dict[str, Tensor], wanted: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], str]:
-    """The tensors by the names of ResNets, and what stands before most."""
-    found = _prefixes(state, wanted)
-    numbered = numbered_as_resnet(state)
-    if numbered.keys() != state.keys():
-        others = _prefixes(numbered, wanted)
-        if max(others.values(), default=0) > max(found.values(), default=0):
-            state, found = numbered, others
-    most = max(found.values(), default=0)
-    # Fewer are names that every network has somewhere, such as conv1.weight.
-    if most < len(wanted) / 10:
-        shown = ', '.join(list(state)[:5]) or 'no tensors at all'
-        raise ValueError(
-            'the checkpoint does not hold this backbone; wanted names '
-            f'like {", ".join(list(wanted)[:3])}, it has {shown}'
-        )
-    best = [prefix for prefix, count in found.items() if count == most]
-    for prefix in _PREFERRED:
-        if prefix in best:
-            return state, prefix
-    if len(best) > 1:
-        raise ValueError(
-            f'the checkpoint holds this backbone {len(best)} times, under '
-            f'{", ".join(map(repr, sorted(best)))}; choose one by `prefix` '
-            '(--prefix on the command line)'
-        )
-    return state, best[0]
-
-
-def _below(checkpoint: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
-    """Tensors whose names begin with a prefix, without it."""
-    state = main_tensors(checkpoint)
-    for names in (state, named_tensors(checkpoint)):
-        below = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in names.items()
-            if name.startswith(prefix)
-        }
-        if below:
-            return below
-    raise ValueError(
-        f'nothing in the checkpoint is named {prefix}*; it has '
-        f'{", ".join(list(state)[:5])}'
-    )
 
 
 def _list(title: str, names: list[str]) -> str:
@@ -145,18 +76,7 @@ def find_backbone(
             belongs to a backbone that ``wanted`` is only a part of. The
             message lists them.
     """
-    chosen = f'{prefix.rstrip(".")}.' if prefix else ''
-    state = _below(checkpoint, chosen) if chosen else main_tensors(checkpoint)
-    if prefix == '':
-        theirs, prefix = state, ''
-    else:
-        state, within = _locate(state, wanted)
-        theirs = {
-            name.removeprefix(within): tensor
-            for name, tensor in state.items()
-            if name.startswith(within)
-        }
-        prefix = chosen + within
+    theirs, prefix = locate(checkpoint, wanted, prefix)
     children = {name.partition('.')[0] for name in wanted}
     missing = [
         name

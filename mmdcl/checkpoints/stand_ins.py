@@ -52,7 +52,7 @@ class _Bytes(_StandIn):
 
 class _DType(_StandIn):
     def value(self) -> np.dtype:
-        dtype = np.dtype(self.args[0])
+        dtype = np.dtype(str(self.args[0]))
         if dtype.kind not in 'biufcSU':
             raise ValueError(f'an array of {dtype}')
         order = self.state[1] if self.state else '='

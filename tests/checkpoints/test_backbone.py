@@ -173,7 +173,8 @@ def test_copies_are_reached_by_the_path_to_them():
 def test_upstreams_ema_writes_the_average_as_the_model(tmp_path):
     ema = dict(type='EMAHook', momentum=0.5)
     train = dict(loader('train', VIEWS), num_batch_per_epoch=2)
-    run = runner(tmp_path, train_dataloader=train, custom_hooks=[ema])
+    none = dict.fromkeys(('val_dataloader', 'val_cfg', 'val_evaluator'))
+    run = runner(tmp_path, train_dataloader=train, custom_hooks=[ema], **none)
     run.train()
     trained = run.model.backbone.state_dict()
     (hook,) = [x for x in run.hooks if type(x).__name__ == 'EMAHook']
