@@ -38,6 +38,8 @@ _POLICY = {
     'train_cfg.fast_forward_on_resume': SILENT,
     # the same training, to rounding, or as long as the user likes
     '*.data_root': CONFIG,
+    '*.on_error': CONFIG,
+    '*.max_pixels': CONFIG,
     'model.channels_last': CONFIG,
     'optim_wrapper.loss_scale*': CONFIG,
     'randomness.deterministic': CONFIG,

@@ -138,6 +138,27 @@ def test_a_dataset_without_batches_of_indices(tmp_path):
         run.train()
 
 
+def test_what_iterations_refuse_to_resume(tmp_path, capfd):
+    """Fewer than done; what was counted in epochs. Upstream's loop warns."""
+    setting = iterations(sampler=ENDLESS)
+    hook = [dict(type='mmdcl.ResumeHook', with_changes=True)]
+    keep = dict(checkpoint=dict(EVERY_5, max_keep_ckpts=9))
+    build(tmp_path, custom_hooks=hook, default_hooks=keep, **setting).train()
+    path = str(tmp_path / 'iter_10.pth')
+    again = dict(resume=True, load_from=path, custom_hooks=hook)
+    few = dict(setting, train_cfg=dict(ITERATIONS, max_iters=9))
+    with pytest.raises(ValueError, match='iteration 10 of max_iters=9'):
+        build(tmp_path, **again, **few).train()
+    with pytest.raises(ValueError, match='counted in'):
+        build(tmp_path, **again).train()
+    upstream = dict(by_epoch=False, max_iters=12)
+    capfd.readouterr()
+    build(tmp_path, **again, **dict(setting, train_cfg=upstream)).train()
+    said = ''.join(capfd.readouterr())
+    assert 'IterBasedTrainLoop does not resume bit for bit' in said
+    assert 'mmdcl.ExactIterTrainLoop does' in said
+
+
 def detector(folder, **options):
     """Six iterations of the shipped config, with random colours and flips."""
     cfg = Config.fromfile(CONFIGS / 'benchmarks' / 'detection_bccd.py')

@@ -153,6 +153,7 @@ def test_what_changes_the_meaning_is_refused(key):
         (dict(randomness__seed=1), CHECKPOINT),
         (dict(train_cfg__max_epochs=5), CONFIG),
         (dict(train_dataloader__dataset__data_root='here'), CONFIG),
+        (dict(train_dataloader__dataset__on_error='stop'), CONFIG),
         (dict(train_cfg=dict(_delete_=True, by_epoch=False)), NEVER),
     ],
     ids=str,
