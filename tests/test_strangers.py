@@ -67,6 +67,14 @@ def test_only_registered_networks_are_built(name, evil):
     assert not evil.exists()
 
 
+def test_no_file_is_loaded_while_a_network_is_built(evil):
+    torch.save({}, 'a.pth')
+    for path in ('a.pth', 'https://0.0.0.0/a.pth'):
+        network = dict(type='CLIPGenerator', tokenizer_path=path)
+        with pytest.raises(ValueError, match=r"makes its network load '.*a"):
+            build_network(network)
+
+
 def test_networks_of_mmengines_and_pythons_configs_are_built():
     shorter = network_config(
         dict(
@@ -74,6 +82,7 @@ def test_networks_of_mmengines_and_pythons_configs_are_built():
             norm_cfg=dict(type='torch.nn.modules.batchnorm.SyncBatchNorm'),
             stem=[dict(act_cfg=dict(type='torch.nn.ReLU'), init_cfg=RUN)],
             init_cfg=dict(type='Pretrained', checkpoint='https://evil'),
+            pretrained='https://evil',
         )
     )
     assert shorter == dict(

@@ -117,7 +117,8 @@ def plain_backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
     """A backbone's config without its initialisation and SyncBN.
 
     Such a network can be built anywhere, and has the same weights. Both are
-    left out at any depth: an ``init_cfg`` may name a file to be loaded.
+    left out at any depth: an ``init_cfg``, like a ``pretrained``, may name a
+    file to be loaded.
     """
 
     def plain(part: Any) -> Any:
@@ -125,7 +126,12 @@ def plain_backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
             return type(part)(map(plain, part))
         if not isinstance(part, Mapping):
             return part
-        kept = {key: plain(x) for key, x in part.items() if key != 'init_cfg'}
+        kept = {
+            key: plain(x)
+            for key, x in part.items()
+            if key != 'init_cfg'
+            and not (key == 'pretrained' and isinstance(x, str))
+        }
         kind = kept.get('type')
         if isinstance(kind, str):
             short = 'BN' if kind.endswith('.SyncBatchNorm') else kind

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import torch
 from mmengine import registry as upstream
 from mmengine.registry import DefaultScope, Registry, init_default_scope
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from ..checkpoints.architecture import plain_backbone
@@ -86,9 +88,19 @@ def _registered(registry: Registry, key: str) -> type:
     raise _refused(key)
 
 
+def _no_file(name: Any, *args: Any, **kwargs: Any) -> None:
+    raise ValueError(
+        f"the checkpoint's config makes its network load {name!r}, and so it "
+        f'is not built{_HINT}'
+    )
+
+
 @contextmanager
 def registered_only() -> Iterator[None]:
-    """Meanwhile registries give what is registered and open, or an error."""
+    """Meanwhile registries give what is registered and open, or an error.
+
+    No file is loaded, either: some networks take the name of one.
+    """
     switch = Registry.switch_scope_and_registry
 
     def switch_to_known(registry: Registry, scope: str | None) -> Any:
@@ -99,6 +111,8 @@ def registered_only() -> Iterator[None]:
     with (
         patch.object(Registry, 'get', _registered),
         patch.object(Registry, 'switch_scope_and_registry', switch_to_known),
+        patch.object(CheckpointLoader, 'load_checkpoint', _no_file),
+        patch.object(torch, 'load', _no_file),
     ):
         yield
 
