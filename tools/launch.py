@@ -13,13 +13,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmdcl
 from mmdcl.checkpoints import read_checkpoint
 from mmdcl.checkpoints.strict import only_strict, refuse_address
+from mmdcl.cli.config_path import installed_config
 from mmdcl.cli.work_dir import own_log_folder, prepare_work_dir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +63,7 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Settings,
         metavar='KEY=VALUE',
         help='override the config: key=value, nested.key=value, '
         'key="[a,b]", no white space inside a value',
@@ -78,6 +79,8 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
 
 def load_config(args: argparse.Namespace) -> Config:
     """The config file with the common flags applied."""
+    if '::' in args.config:
+        args.config = str(installed_config(args.config))
     path = Path(args.config)
     if not path.is_file():
         known = {
@@ -152,7 +155,10 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
     if args.data_root:
         _move_data(cfg, args.data_root)
     if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+        merge_options(cfg, args.cfg_options)
+    # tools/evaluate.py takes the backbone from the checkpoint.
+    adopts = hasattr(args, 'protocol')
+    check_settings(cfg, unsure=['model.backbone'] if adopts else [])
     if args.no_pin_memory or on_cpu:
         loader['pin_memory'] = False
     defaults = dict(pin_memory=True, persistent_workers=True)
@@ -312,4 +318,12 @@ def _explanation(error: Exception) -> str | None:
     full = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
     if isinstance(error, OSError) and error.errno in full:  # a log, a plot
         return f'cannot write {error.filename or "a file"}: {error.strerror}'
-    return text if Path(raised_in).is_relative_to(package) else None
+    ours = Path(raised_in).is_relative_to(package)
+    shut = isinstance(error, OSError) and error.filename and not ours
+    if shut and error.errno in (errno.EACCES, errno.ELOOP):
+        return (
+            f'cannot open {error.filename}: {error.strerror}; '
+            'mmdcl.CustomDataset and mmdcl.ImageNet leave out links that lead '
+            'in circles'
+        )
+    return text if ours else None

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 
 from ..functional import gather, nearest, stream_rows, vote
 from ..registry import LOOPS
-from .data_check import check_channels, check_classes
+from .channel_check import check_channels
+from .class_check import check_classes
 from .features import batch_features, replaced
 
 _SECONDS_BETWEEN_LINES = 20
@@ -168,6 +169,7 @@ class KNNEvaluation:
         rows, said = [], time.monotonic()
         for i, batch in enumerate(loader):
             rows.append(self._features(batch))
+            self.runner.call_hook('after_bank_iter', batch_idx=i)
             if time.monotonic() - said > _SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
                 logger.info(f'kNN bank [{i + 1}/{len(loader)}]')

@@ -13,12 +13,11 @@ from mmpretrain.datasets import CIFAR10, CustomDataset
 from mmpretrain.models.utils.data_preprocessor import SelfSupDataPreprocessor
 from mmpretrain.registry import TRANSFORMS
 
-from mmdcl.engine.data_check import (
-    channel_order,
-    check_channels,
-    check_classes,
-)
-from tests.runs import PLAIN, VIEWS, loader, runner
+from mmdcl.datasets import CustomDataset as OurDataset
+from mmdcl.engine.channel_check import channel_order, check_channels
+from mmdcl.engine.class_check import check_classes
+from mmdcl.engine.data_check import check_suffixes
+from tests.runs import PLAIN, SIMCLR, VIEWS, loader, runner
 
 LOAD = dict(type='mmdcl.LoadImageFromFile')
 RGB = dict(type='mmdcl.ChannelOrder', order='rgb')
@@ -33,10 +32,11 @@ def _scope():
 @pytest.fixture
 def said(monkeypatch):
     lines = []
-    monkeypatch.setattr(
-        'mmdcl.engine.data_check.print_log',
-        lambda text, *args: lines.append(text),
-    )
+    for module in ('channel_check', 'class_check', 'data_check'):
+        monkeypatch.setattr(
+            f'mmdcl.engine.{module}.print_log',
+            lambda text, *args: lines.append(text),
+        )
     return lines
 
 
@@ -158,6 +158,62 @@ def test_before_the_first_step_and_before_the_bank(tmp_path):
     fine = run(tmp_path / 'c', train, val)
     fine.train()
     assert fine.iter == 3
+
+
+def test_labels_of_training_do_not_matter_beside_a_bank(tmp_path):
+    """Folders that are no classes, and a bank with classes of its own."""
+    train = folders(tmp_path / 'train', 'part1', 'part2')
+    val = folders(tmp_path / 'val', 'ant', 'bee')
+    with pytest.raises(ValueError, match='val_dataloader lacks part1, part2'):
+        run(tmp_path / 'a', train, val).train()
+    plain = [LOAD, *PLAIN]
+    bank = dict(type='CustomDataset', data_root=str(val), pipeline=plain)
+    val_cfg = dict(
+        type='mmdcl.KNNValLoop',
+        k=1,
+        bank_dataloader=loader('train', [], batch_size=4, dataset=bank),
+    )
+    run(tmp_path / 'b', train, val, val_cfg=val_cfg).train()
+
+
+def test_a_classifier_is_stopped_before_it_trains_for_another_test(tmp_path):
+    train = folders(tmp_path / 'train', 'ant', 'bee', 'cow')
+    test = folders(tmp_path / 'test', 'ant', 'cow')
+    classifier = dict(
+        type='ImageClassifier',
+        backbone=SIMCLR['backbone'],
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=3, in_channels=32),
+    )
+    data = dict(type='CustomDataset', data_root=str(test))
+    data['pipeline'] = [LOAD, *PLAIN]
+    cfg = dict(
+        model=classifier,
+        val_cfg=None,
+        val_dataloader=None,
+        val_evaluator=None,
+        test_cfg=dict(),
+        test_evaluator=dict(type='Accuracy'),
+        test_dataloader=loader('test', [], dataset=data),
+    )
+    stopped = run(tmp_path / 'work', train, test, **cfg)
+    with pytest.raises(ValueError, match='test_dataloader lacks bee'):
+        stopped.train()
+    assert stopped.iter == 0
+
+
+def test_images_that_upstream_passes_over(tmp_path, said):
+    root = folders(tmp_path, 'ant', 'bee')
+    check_suffixes('train_dataloader', dataset(root))
+    assert not said
+    for name in ('1.webp', '2.WEBP', '3.tiff', 'notes.txt'):
+        root.joinpath('ant', name).touch()
+    check_suffixes('train_dataloader', SimpleNamespace(dataset=dataset(root)))
+    [line] = said
+    assert f'1 .tiff, 2 .webp in {root}/ant are passed over' in line
+    ours = OurDataset(data_root=str(root))
+    check_suffixes('train_dataloader', ours)
+    assert len(said) == 1
 
 
 def preprocessor(**kwargs):
