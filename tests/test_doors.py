@@ -33,9 +33,14 @@ MAY_IMPORT = {
     | {f'mmdcl.{room}' for room in ('checkpoints', 'engine', 'registry')}
     | UPSTREAM,
     'mmcv_ops.py': {'torch', 'torchvision'},
+    'arguments.py': set(),
     '__init__.py': set(),
 }
+# Rooms whose processes agree on what to do.
+AGREE = ('engine', 'cli')
 STANDARD = sys.stdlib_module_names
+for room in ('models', 'engine', 'datasets', 'cli'):
+    MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.arguments'}
 
 
 def imports(path: Path) -> set[str]:
@@ -114,11 +119,8 @@ def test_who_knows_of_processes_is_found(source):
 
 
 def test_ranks_are_known_in_one_place():
-    """Of what computes; the run-time may ask whose turn it is to write."""
+    """Of what computes; what runs may agree on when to stop, say."""
     for path in PACKAGE.rglob('*.py'):
         if path != PACKAGE / 'functional' / 'gather.py':
             found = distribution(path.read_text())
-            room = path.relative_to(PACKAGE).parts[0]
-            if room in ('engine', 'cli'):
-                found &= {'distributed'}
-            assert not found, path
+            assert not found or path.parent.name in AGREE, path
