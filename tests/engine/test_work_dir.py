@@ -86,6 +86,30 @@ def test_the_second_run_in_a_folder_is_refused(tmp_path, other):
     assert first.poll() is None
 
 
+def test_a_lock_counts_whatever_the_file_says(tmp_path, other):
+    """Another container has other process numbers."""
+    other()
+    path = tmp_path / '.running'
+    change(path, pid=2**22 + 1)
+    with pytest.raises(BlockingIOError, match='process 4194305 on'):
+        lock.hold(tmp_path)
+    path.write_text('')
+    with pytest.raises(BlockingIOError, match='another process trains there'):
+        lock.hold(tmp_path)
+
+
+def test_processes_are_told_apart(other):
+    first = other()
+    names = {lock._identity(first.pid), lock._identity(os.getpid())}
+    assert len(names) == 2
+    assert None not in names
+    first.kill()
+    while lock._identity(first.pid) is not None:  # a zombie until waited for
+        time.sleep(0.01)
+    first.wait()
+    assert lock._identity(first.pid) is None
+
+
 @pytest.mark.parametrize('worker', [(), ('worker',)])
 def test_a_killed_process_is_succeeded_at_once(worker, tmp_path, other):
     """Also while its workers have not noticed yet."""
@@ -223,12 +247,13 @@ def test_only_the_first_process_claims(monkeypatch):
 
 
 def test_log_folders_never_collide(tmp_path):
-    """Three runners in much less than three seconds."""
-    folders = []
-    for _ in range(3):
+    """mmengine names them by the second."""
+    for _ in range(2):
+        now = tmp_path / time.strftime('%Y%m%d_%H%M%S')
+        now.mkdir(exist_ok=True)
         with own_log_folder(Config(dict(work_dir=str(tmp_path)))):
-            folders.append(runner(tmp_path).log_dir)
-    assert len(set(folders)) == 3
+            name = time.strftime('%Y%m%d_%H%M%S')
+            assert not tmp_path.joinpath(name).exists()
 
 
 def test_a_runner_in_another_process_is_waited_for(tmp_path):
