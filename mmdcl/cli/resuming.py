@@ -91,12 +91,19 @@ def resume(
         trust: As in ``read_checkpoint``.
         say: Prints a line; default: ``print``, on the first rank only.
     """
+    if say is None:
+        say = print if on_main_rank(cfg.launcher) else lambda _: None
     if asked is None and not cfg.get('resume'):
+        earlier = [*Path(cfg.work_dir).glob('*.pth')]
+        if earlier:
+            say(
+                f'{cfg.work_dir} holds {len(earlier)} checkpoints of an '
+                'earlier run: those of the same names will be overwritten '
+                '(--resume goes on from them)'
+            )
         return
     if asked in (None, AUTO):  # as mmengine reads `resume` and `load_from`
         asked = cfg.get('load_from') or AUTO
-    if say is None:
-        say = print if on_main_rank(cfg.launcher) else lambda _: None
     cfg.load_from = checkpoint_to_resume(
         cfg.work_dir, asked, trust, checkpoint_out_dir(cfg), say
     )

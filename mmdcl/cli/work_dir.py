@@ -104,7 +104,7 @@ def claim_work_dir(cfg: Any) -> None:
     if on_main_rank(cfg.launcher):
         try:
             _hold(cfg, lock)
-        except BlockingIOError as error:
+        except OSError as error:
             problem = str(error)
             if not is_distributed():
                 raise

@@ -36,6 +36,7 @@ def hold(folder: str | Path) -> str:
 
     Raises:
         BlockingIOError: Another process trains there.
+        PermissionError: Another user trains or trained there.
     """
     path = Path(folder).resolve() / LOCK
     if _held.get(path, (0, 0))[1] == os.getpid():
@@ -84,8 +85,15 @@ def _open(path: Path) -> tuple[int, bool]:
         with suppress(FileExistsError):
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
             return os.open(path, flags, 0o644), True
-        with suppress(FileNotFoundError):
+        try:
             return os.open(path, os.O_RDWR), False
+        except PermissionError as error:
+            raise PermissionError(
+                f'{path.parent} is in use by another user: {path} cannot be '
+                'written to. Choose another --work-dir'
+            ) from error
+        except FileNotFoundError:
+            continue
 
 
 def _lock(fd: int) -> bool | None:
@@ -102,7 +110,8 @@ def _lock(fd: int) -> bool | None:
 
 def _read(fd: int) -> dict[str, Any]:
     try:
-        owner = json.loads(os.pread(fd, 4096, 0))
+        os.lseek(fd, 0, os.SEEK_SET)
+        owner = json.loads(os.read(fd, 4096))
     except ValueError:  # killed while it was written, or not written yet
         return {}
     return owner if isinstance(owner, dict) else {}
@@ -117,7 +126,8 @@ def _write(fd: int) -> None:
         job=_job(),
     )
     os.ftruncate(fd, 0)
-    os.pwrite(fd, json.dumps(owner).encode(), 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    os.write(fd, json.dumps(owner).encode())
     os.fsync(fd)
 
 

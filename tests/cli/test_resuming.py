@@ -1,6 +1,7 @@
 """What ``--resume`` takes, refuses and says."""
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmdcl.cli.resuming import checkpoint_to_resume, resume
@@ -64,8 +65,6 @@ def test_a_bad_path_is_refused_and_the_good_one_named(tmp_path, said):
 
 
 def test_weights_alone_are_not_resumed(tmp_path, said):
-    import torch
-
     path = tmp_path / 'weights.pth'
     torch.save(dict(state_dict=dict(w=torch.ones(1))), path)
     with pytest.raises(ValueError, match=f'load_from={path}'):
@@ -98,6 +97,8 @@ def test_what_options_and_flag_mean_together(
     resume(cfg, asked)
     assert cfg.get('load_from') == (found and str(tmp_path / found))
     assert bool(cfg.get('resume')) == (found is not None)
+    said = capsys.readouterr().out
+    assert ('holds 2 checkpoints of an earlier run' in said) == (not found)
 
 
 def test_only_the_first_process_talks(tmp_path, capsys, monkeypatch):

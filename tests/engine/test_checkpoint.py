@@ -13,6 +13,7 @@ import torch
 from mmengine.hooks import Hook
 
 from mmdcl.checkpoints import newest_good, read_checkpoint
+from mmdcl.engine import InvalidLossHook
 from mmdcl.engine import checkpoint as module
 from mmdcl.engine.checkpoint_size import checkpoint_bytes
 from tests.runs import VIEWS, loader, runner
@@ -176,6 +177,23 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     build(tmp_path).train()
     assert not left.exists()
     assert kept.exists()
+
+
+def test_an_invalid_loss_names_what_is_good(tmp_path):
+    """Not what the pointer says, and also in the hook's own folder."""
+    hook = dict(ATOMIC, out_dir=str(tmp_path / 'out'))
+    run = build(tmp_path / 'run', checkpoint=hook)
+    run.train()
+    first, last = (tmp_path / 'out' / 'run' / f'epoch_{i}.pth' for i in (1, 2))
+    with pytest.raises(FloatingPointError, match=f'checkpoint: {last}. '):
+        InvalidLossHook()._stop(run, 'loss is NaN')
+    last.write_bytes(last.read_bytes()[:-1])
+    with pytest.raises(FloatingPointError, match=f'by --resume {first} '):
+        InvalidLossHook()._stop(run, 'loss is NaN')
+    tmp_path.joinpath('run', 'last_checkpoint').write_bytes(b'\xff')
+    first.write_bytes(b'')
+    with pytest.raises(FloatingPointError, match='none that can be read'):
+        InvalidLossHook()._stop(run, 'loss is NaN')
 
 
 def history(run):
