@@ -20,7 +20,9 @@ from mmengine.runner import Runner
 import mmdcl
 from mmdcl.checkpoints import read_checkpoint
 from mmdcl.checkpoints.strict import only_strict, refuse_address
+from mmdcl.cli.arguments import Settings
 from mmdcl.cli.config_path import installed_config
+from mmdcl.cli.settings import check_settings, merge_options
 from mmdcl.cli.work_dir import own_log_folder, prepare_work_dir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -322,7 +324,7 @@ def _explanation(error: Exception) -> str | None:
     shut = isinstance(error, OSError) and error.filename and not ours
     if shut and error.errno in (errno.EACCES, errno.ELOOP):
         return (
-            f'cannot open {error.filename}: {error.strerror}; '
+            f'cannot open {str(error.filename)[:99]}: {error.strerror}; '
             'mmdcl.CustomDataset and mmdcl.ImageNet leave out links that lead '
             'in circles'
         )
