@@ -31,6 +31,7 @@ _ROOMS = {
         'DataCheckHook',
         'ExactIterTrainLoop',
         'ExactTrainLoop',
+        'InterruptHook',
         'InvalidLossHook',
         'KNNTestLoop',
         'KNNValLoop',

@@ -6,6 +6,7 @@ from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
 from .data_check import DataCheckHook
 from .device_views import DeviceViewsHook
+from .interrupt import InterruptHook
 from .invalid_loss import InvalidLossHook
 from .iter_train_loop import ExactIterTrainLoop
 from .knn import KNNTestLoop, KNNValLoop
@@ -26,6 +27,7 @@ __all__ = [
     'DeviceViewsHook',
     'ExactIterTrainLoop',
     'ExactTrainLoop',
+    'InterruptHook',
     'InvalidLossHook',
     'KNNTestLoop',
     'KNNValLoop',

@@ -117,7 +117,9 @@ class ExactIterTrainLoop(IterBasedTrainLoop):
             position=0,
             batches=len(self.dataloader),
             sampler_seed=getattr(sampler_of(self.dataloader), 'seed', None),
-            validated=meta['iter'] == self._iter,  # else it is written before
+            # Else it is written before, or by an interrupted validation.
+            validated=meta['iter'] == self._iter
+            and not meta.get('validation_left'),
         )
 
     def _resume(self) -> None:

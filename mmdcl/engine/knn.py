@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import torch
 from mmengine.dataset import BaseDataset
+from mmengine.dist import all_gather_object
 from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
 from torch import Tensor, nn
@@ -88,7 +89,14 @@ class KNNEvaluation:
             }
             cfg.pop('batch_sampler', None)
             cfg.pop('num_batch_per_epoch', None)
-            self._bank_loader = self.runner.build_dataloader(cfg)
+            loader = self.runner.build_dataloader(cfg)
+            found = {
+                'bank': loader.dataset,
+                'queries': self.dataloader.dataset,
+            }
+            check_classes(found)
+            check_channels(self._model(), found)
+            self._bank_loader = loader
         return self._bank_loader
 
     def _derive_bank(self) -> dict:
@@ -115,9 +123,9 @@ class KNNEvaluation:
         call_hook(f'before_{mode}')
         call_hook(f'before_{mode}_epoch')
         self.runner.model.eval()
-        bank, bank_labels = self._bank()
+        bank = self._bank()
         queries, labels = self._queries()
-        predictions = self._predict(queries, labels, bank, bank_labels)
+        predictions = self._predict(queries, labels, *bank)
         metrics: dict = {}
         for k, scores in predictions.items():
             self.evaluator.process(
@@ -141,6 +149,7 @@ class KNNEvaluation:
         query_labels: Tensor,
         bank: Tensor,
         bank_labels: Tensor,
+        bank_numbers: Tensor,
     ) -> dict[int, Tensor]:
         device = next(self.runner.model.parameters()).device
         local = torch.stack([query_labels.max(), bank_labels.max()])
@@ -149,11 +158,18 @@ class KNNEvaluation:
             int(gather(local.to(device)).max()) + 1,
             len(metainfo.get('classes') or ()),
         )
-        cosines, labels = nearest(
+        cosines, found = nearest(
             queries.to(device),
-            stream_rows(bank, bank_labels, device=device),
+            stream_rows(bank, bank_numbers, device=device),
             max(self.ks),
         )
+        labels = torch.empty(
+            len(self.bank_loader.dataset), dtype=torch.long, device=device
+        )
+        labels[gather(bank_numbers.to(device))] = gather(
+            bank_labels.to(device)
+        )
+        labels = labels[found]
         return {
             k: vote(
                 cosines[:, :k], labels[:, :k], num_classes, self.temperature
@@ -161,11 +177,9 @@ class KNNEvaluation:
             for k in self.ks
         }
 
-    def _bank(self) -> tuple[Tensor, Tensor]:
+    def _bank(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Features, labels and numbers in the dataset, which decide ties."""
         loader, logger = self.bank_loader, self.runner.logger
-        datasets = {'bank': loader.dataset, 'queries': self.dataloader.dataset}
-        check_classes(datasets)
-        check_channels(self._model(), datasets)
         rows, said = [], time.monotonic()
         for i, batch in enumerate(loader):
             rows.append(self._features(batch))
@@ -178,14 +192,21 @@ class KNNEvaluation:
                 'the kNN bank has fewer images than there are processes'
             )
         features, labels, places = _stack(rows)
-        if bad := replaced(loader, places):
-            keep = torch.ones(len(places), dtype=torch.bool)
+        numbers = torch.tensor(list(loader.sampler), dtype=torch.long)
+        left_out = {
+            'that cannot be read': replaced(loader, places),
+            'whose features are NaN or infinite': _not_finite(features),
+        }
+        keep = torch.ones(len(places), dtype=torch.bool)
+        for why, bad in left_out.items():
             keep[bad] = False
-            features, labels = features[keep], labels[keep]
-            logger.warning(
-                f'kNN bank: left out {len(bad)} images that cannot be read'
-            )
-        return features, labels
+            if bad:
+                first = _name(loader, bad[0])
+                logger.warning(
+                    f'kNN bank: left out {len(bad)} images {why}, the first '
+                    f'is {first}'
+                )
+        return features[keep], labels[keep], numbers[keep]
 
     def _queries(self) -> tuple[Tensor, Tensor]:
         loader, mode = self.dataloader, self._mode
@@ -199,14 +220,23 @@ class KNNEvaluation:
             rows.append(self._features(batch))
             self.runner.call_hook(f'after_{mode}_iter', **now, outputs=[])
         features, labels, places = _stack(rows)
+        problem = ''
         if bad := replaced(loader, places):
-            asked = list(loader.sampler)[bad[0]]
-            info = loader.dataset.get_data_info(asked)
-            raise OSError(
+            problem = (
                 f'{len(bad)} of the images to classify cannot be read, the '
-                f'first is {info.get("img_path", asked)}; the accuracy '
+                f'first is {_name(loader, bad[0])}; the accuracy '
                 'would not be comparable. Repair or remove them'
             )
+        elif bad := _not_finite(features):
+            problem = (
+                f'features of {len(bad)} of the images to classify are NaN or '
+                f'infinite, the first is {_name(loader, bad[0])}. '
+                'Look at the image and at the weights of the model'
+            )
+        # All processes stop, not only the one whose image it is.
+        for found in all_gather_object(problem):
+            if found:
+                raise OSError(found)
         return features, labels
 
     def _features(self, batch: dict) -> tuple[Tensor, Tensor, list]:
@@ -224,6 +254,18 @@ def _stack(rows: list[tuple[Tensor, Tensor, list]]) -> tuple:
         torch.cat(labels),
         [p for q in places for p in q],
     )
+
+
+def _not_finite(features: Tensor) -> list[int]:
+    return (~features.isfinite().all(1)).nonzero()[:, 0].tolist()
+
+
+def _name(loader: DataLoader, position: int) -> object:
+    """What a user knows the image by that came at this position."""
+    index = list(loader.sampler)[position]
+    if hasattr(loader.dataset, 'get_data_info'):
+        return loader.dataset.get_data_info(index).get('img_path', index)
+    return f'number {index}'
 
 
 def _with_pipeline(dataset: dict, pipeline: list) -> dict:

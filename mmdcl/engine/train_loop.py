@@ -167,7 +167,8 @@ class ExactTrainLoop(EpochBasedTrainLoop):
             position=meta['iter'] - self._epoch_start if inside else 0,
             batches=len(self.dataloader),
             sampler_seed=getattr(sampler_of(self.dataloader), 'seed', None),
-            validated=inside,  # else it is written before
+            # Else it is written before, or by an interrupted validation.
+            validated=inside and not meta.get('validation_left'),
         )
 
     def _resume(self) -> None:
