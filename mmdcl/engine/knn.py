@@ -12,6 +12,7 @@ from mmengine.runner import TestLoop, ValLoop
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..arguments import require_flag, require_number, require_whole
 from ..functional import gather, nearest, stream_rows, vote
 from ..registry import LOOPS
 from .channel_check import check_channels
@@ -44,6 +45,7 @@ class KNNEvaluation:
         fp16: Extract features under autocast.
 
     Raises:
+        TypeError: An argument is of another type than above.
         ValueError: ``k`` or ``temperature`` is not positive, or no bank can
             be derived from the config.
     """
@@ -58,17 +60,17 @@ class KNNEvaluation:
         bank_dataloader: dict | None = None,
         fp16: bool = False,
     ) -> None:
-        ks = [k] if isinstance(k, int) else list(k)
-        if not ks or min(ks) < 1:
-            raise ValueError(f'`k` must be one or more numbers >= 1, got {k}')
-        if not temperature > 0:
-            raise ValueError(f'`temperature` must be > 0, got {temperature}')
+        ks = list(k) if isinstance(k, (list, tuple)) else [k]
+        for number in ks or [0]:
+            require_whole('k', number)
+        require_number('temperature', temperature, above=0)
+        require_flag('fp16', fp16)
         if isinstance(dataloader, dict):
             collate = dict(type='default_collate')
             dataloader = {'collate_fn': collate, **dataloader}
         super().__init__(runner, dataloader, evaluator, fp16)
         self.ks = ks
-        self.named = not isinstance(k, int)
+        self.named = isinstance(k, (list, tuple))
         self.temperature = temperature
         self._bank_cfg = bank_dataloader
         self._bank_loader: DataLoader | None = None
