@@ -212,7 +212,10 @@ class StandIn(ModuleType):
 
 def _tried(source: str) -> Iterator[tuple[str, str, str]]:
     """Module, name and own name of operators imported in a ``try``."""
-    for block in ast.parse(source).body:
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of how others write strings
+        blocks = ast.parse(source).body
+    for block in blocks:
         if isinstance(block, ast.Try):
             for line in block.body:
                 if isinstance(line, ast.ImportFrom) and not line.level:

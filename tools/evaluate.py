@@ -28,7 +28,6 @@ from mmengine.dist import is_main_process
 from provenance import provenance
 
 from mmdcl.checkpoints import read_checkpoint
-from mmdcl.cli.config_path import installed_config
 
 BENCHMARKS = ROOT / 'configs' / 'benchmarks'
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
@@ -98,11 +97,6 @@ def parse_args() -> argparse.Namespace:
                 f'{" or ".join(there)}; got {args.dataset}'
             )
         args.config = there[args.dataset]
-    elif '::' in args.config:
-        try:
-            args.config = str(installed_config(args.config))
-        except (FileNotFoundError, ModuleNotFoundError) as error:
-            parser.error(str(error))
     if not args.work_dir:
         name = '_'.join(Path(args.checkpoint).with_suffix('').parts[-2:])
         name += '_random' if args.random_init else ''
@@ -244,6 +238,8 @@ def main() -> None:
     elif args.random_init:  # a test alone initialises nothing
         runner._init_model_weights()
     metrics = runner.test()
+    if not metrics:
+        sys.exit('error: no metric came of it, as the log explains; no row')
     if is_main_process():
         record(args, metrics, **settings)
 

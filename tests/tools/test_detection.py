@@ -87,11 +87,11 @@ def run(monkeypatch, checkpoint, data, *options, dataset='bccd'):
 def test_a_detector_starts_from_every_tensor_and_learns(
     checkpoint, data, tmp_path, monkeypatch
 ):
-    options = ['train_cfg.max_iters=25', 'optim_wrapper.optimizer.lr=0.02']
-    options += ['default_hooks.checkpoint.interval=25', 'load_from=no.pth']
+    options = ['train_cfg.max_iters=30', 'optim_wrapper.optimizer.lr=0.02']
+    options += ['default_hooks.checkpoint.interval=30', 'load_from=no.pth']
     run(monkeypatch, checkpoint, data, *options)
     row = json.loads(tmp_path.joinpath('found.jsonl').read_text())
-    assert 0 <= row['metrics']['coco/bbox_mAP_50'] <= 1
+    assert row['metrics']['coco/bbox_mAP_50'] > 0.2
 
     log = next(tmp_path.glob('out/*/vis_data/scalars.json')).read_text()
     losses = [
@@ -103,7 +103,7 @@ def test_a_detector_starts_from_every_tensor_and_learns(
     text = next(tmp_path.glob('out/*/*.log')).read_text()
     assert 'backbone: all 120 tensors come from' in text
     theirs = torch.load(checkpoint, weights_only=False)['state_dict']
-    ours = torch.load(tmp_path / 'out/iter_25.pth', weights_only=False)
+    ours = torch.load(tmp_path / 'out/iter_30.pth', weights_only=False)
     names = [name for name in theirs if name.startswith('backbone.')]
     assert len(names) == 120
     assert ours['state_dict'].keys() >= {*names}
