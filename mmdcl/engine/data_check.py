@@ -17,6 +17,7 @@ from mmpretrain.models import BaseClassifier
 from ..registry import HOOKS
 from .channel_check import check_channels
 from .class_check import check_classes, leaves
+from .knn import KNNEvaluation
 
 # Images by their names, whoever reads them.
 _IMAGES = ('.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp', '.gif')
@@ -73,6 +74,8 @@ class DataCheckHook(Hook):
         datasets = {'train_dataloader': runner.train_dataloader.dataset}
         check_suffixes('train_dataloader', runner.train_dataloader.dataset)
         labelled = dict(datasets)
+        if isinstance(loop, KNNEvaluation) and not loop._bank_cfg:
+            _check_labels(runner.train_dataloader.dataset)
         if loop:
             if getattr(loop, '_bank_cfg', None):
                 datasets['bank_dataloader'] = loop.bank_loader.dataset
@@ -86,6 +89,16 @@ class DataCheckHook(Hook):
             labelled['test_dataloader'] = test
         check_classes(labelled)
         check_channels(model, datasets)
+
+
+def _check_labels(dataset: Any) -> None:
+    if not all(getattr(leaf, 'with_label', True) for leaf in leaves(dataset)):
+        raise ValueError(
+            'kNN validation takes its bank from train_dataloader, whose '
+            'dataset has with_label=False; set with_label=True if its folders '
+            'are classes, give a `bank_dataloader` in val_cfg, or train with '
+            '--no-validate'
+        )
 
 
 def _test_dataset(runner) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 
+import launch
 import pytest
 from mmpretrain.datasets import CustomDataset as UpstreamCustomDataset
 
@@ -98,6 +99,12 @@ def test_what_is_passed_over_is_counted(root, said):
         'folders without images (dog)',
     ):
         assert part in line
+
+
+def test_upstreams_listing_of_a_circle_ends_in_a_sentence(root):
+    root.joinpath('ant/loop').symlink_to(root)
+    with pytest.raises(SystemExit, match=r'error: cannot open .* circles'):
+        launch.run(lambda: UpstreamCustomDataset(data_root=str(root)))
 
 
 def test_a_folder_that_must_not_be_read_is_named(root, monkeypatch):

@@ -176,6 +176,16 @@ def test_labels_of_training_do_not_matter_beside_a_bank(tmp_path):
     run(tmp_path / 'b', train, val, val_cfg=val_cfg).train()
 
 
+def test_a_bank_without_labels_is_refused_at_once(tmp_path):
+    train = folders(tmp_path / 'train', 'part1', 'part2')
+    val = folders(tmp_path / 'val', 'ant', 'bee')
+    stopped = run(tmp_path / 'work', train, val)
+    stopped._train_dataloader['dataset']['with_label'] = False
+    with pytest.raises(ValueError, match=r'bank from train_dataloader.*False'):
+        stopped.train()
+    assert stopped.iter == 0
+
+
 def test_a_classifier_is_stopped_before_it_trains_for_another_test(tmp_path):
     train = folders(tmp_path / 'train', 'ant', 'bee', 'cow')
     test = folders(tmp_path / 'test', 'ant', 'cow')
