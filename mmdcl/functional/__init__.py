@@ -12,7 +12,13 @@ from .contrast import (
     npc_multiplier,
     von_mises_fisher_weight,
 )
-from .gather import gather, gather_rows, stream_rows
+from .gather import (
+    Watched,
+    gather,
+    gather_rows,
+    global_means,
+    stream_rows,
+)
 from .negatives import (
     Contrast,
     log_sum_negatives,
@@ -21,18 +27,22 @@ from .negatives import (
 )
 from .neighbors import knn_scores, nearest, vote
 from .photometric import apply_steps
+from .unit import normalise
 
 __all__ = [
     'Contrast',
+    'Watched',
     'apply_steps',
     'dcl',
     'gather',
     'gather_rows',
+    'global_means',
     'info_nce',
     'knn_scores',
     'log_sum_negatives',
     'nearest',
     'neighbor_contrast',
+    'normalise',
     'npc_multiplier',
     'stream_rows',
     'two_view_contrast',

@@ -11,6 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from .unit import full_precision
+
 
 def _world_size() -> int:
     if not (dist.is_available() and dist.is_initialized()):
@@ -141,6 +143,46 @@ def gather_rows(x: Tensor, peers: Peers | None = None) -> tuple[Tensor, int]:
 def gather(x: Tensor) -> Tensor:
     """:func:`gather_rows` for those who need not know where they are."""
     return gather_rows(x)[0]
+
+
+# Numbers, or numbers with a weight each, or nothing.
+Watched = Tensor | tuple[Tensor, Tensor] | None
+
+
+def _sum_and_count(watched: Watched, like: Tensor) -> Tensor:
+    if watched is None:
+        return like.new_zeros(2)
+    if isinstance(watched, tuple):
+        values, weight = (x.to(like) for x in watched)
+        return torch.stack([(values * weight).sum(), weight.sum()])
+    count = like.new_full((), watched.numel())
+    return torch.stack([watched.to(like).sum(), count])
+
+
+@torch.no_grad()
+def global_means(
+    watched: dict[str, Watched], like: Tensor
+) -> dict[str, Tensor]:
+    """Means over the rows of all processes, in one exchange.
+
+    A process without rows counts for nothing, and no device is waited for.
+
+    Args:
+        watched: ``(B,)`` numbers, or pairs of numbers and their weights,
+            under names that are the same on all processes; ``None`` where
+            this process knows nothing.
+        like: Whose device and precision means have, float32 at least.
+
+    Returns:
+        A mean under each name, the same on all processes; zero where no
+        process has a row.
+    """
+    like = full_precision(like)
+    found = torch.stack([_sum_and_count(x, like) for x in watched.values()])
+    if _world_size() > 1:
+        dist.all_reduce(found)
+    means = found[:, 0] / found[:, 1].masked_fill(found[:, 1] == 0, 1)
+    return dict(zip(watched, means.unbind(), strict=True))
 
 
 def stream_rows(

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .contrast import require_positive
+from .unit import normalise
 
 
 @contextmanager
@@ -40,12 +41,66 @@ def _float32_products() -> Iterator[None]:
             place.fp32_precision = precision
 
 
-def _top(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    if k == 1:  # several times faster on a CPU
-        values, index = x.max(1, keepdim=True)
-        return values, index
-    values, index = torch.topk(x, k)
-    return values, index
+# Products smaller than this go through other kernels, which round otherwise.
+_SMALLEST = 32
+
+
+def _cosines(added: Tensor, queries: Tensor, columns: Tensor) -> Tensor:
+    """``(Q, M)`` products whose bits do not depend on ``Q`` or ``M``."""
+    rows, width = len(queries), len(columns)
+    queries, columns = (
+        F.pad(x, (0, 0, 0, max(0, _SMALLEST - len(x))))
+        for x in (queries, columns)
+    )
+    if added.ndim:
+        added = F.pad(added, (0, len(columns) - width))
+    return torch.addmm(added, queries, columns.T)[:rows, :width]
+
+
+def _keys(cosines: Tensor, numbers: Tensor) -> Tensor:
+    """Integers in the order of cosines, of equal ones the lowest number last.
+
+    Bits of positive floats are in order, and those of negative ones in the
+    reverse; the number, below 2**32, fills the lower half.
+    """
+    bits = (cosines + 0.0).view(torch.int32)  # -0.0 becomes 0.0
+    bits = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    return (bits.long() << 32) - numbers
+
+
+def _from_keys(keys: Tensor) -> tuple[Tensor, Tensor]:
+    bits = -(-keys >> 32)
+    numbers = (bits << 32) - keys
+    bits = bits.int()
+    bits = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    return bits.view(torch.float32), numbers
+
+
+def _top_keys(cosines: Tensor, numbers: Tensor, k: int) -> Tensor:
+    """Keys ``(Q, k)`` of the nearest of a tile, or of all if there are fewer.
+
+    ``topk`` chooses among equals as it likes, so that it is asked for one
+    more than needed: where that one is equal to the last, keys decide.
+    """
+    if k == 1:  # several times faster on a CPU, and the first of equals
+        best, index = cosines.max(1, keepdim=True)
+        return _keys(best, numbers[index])
+    best, index = torch.topk(cosines, min(k + 1, len(numbers)))
+    keys = _keys(best, numbers[index])[:, :k]
+    if len(numbers) > k:
+        tied = (best[:, k - 1] == best[:, k]) & ~best[:, k].isneginf()
+        for rows in torch.split(tied.nonzero()[:, 0], 256):
+            every = _keys(cosines[rows], numbers)
+            keys[rows] = torch.topk(every, k).values
+    return keys
+
+
+def _unit_rows(features: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of length 1; those that are not finite are hidden."""
+    rows = normalise(features).float()
+    bad = ~rows.sum(1).isfinite()
+    rows = rows.masked_fill(bad[:, None], 0)
+    return rows, added.masked_fill(bad, -torch.inf)
 
 
 def nearest(
@@ -55,58 +110,62 @@ def nearest(
     chunk: int = 2048,
     normalised: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Cosines and labels of the ``k`` nearest bank rows of each query.
+    """Cosines and numbers of the ``k`` nearest bank rows of each query.
 
     The bank comes as an iterable of tiles, so that it may be larger than the
-    memory of the device, and the answer is still exact.
+    memory of the device, and the answer is still exact. Of rows with the same
+    cosine the one with the lowest number is nearer, however the bank is cut.
+    With ``k > 1`` an accelerator is waited for.
 
     Args:
         queries: ``(Q, D)`` features.
-        tiles: Pairs of ``(M, D)`` features and ``(M,)`` labels, on the device
-            of ``queries``; see :func:`mmdcl.functional.stream_rows`. A third
+        tiles: Pairs of ``(M, D)`` features and ``(M,)`` numbers (or labels)
+            in [0, 2**32), ascending within a tile, on the device of
+            ``queries``; see :func:`mmdcl.functional.stream_rows`. A third
             tensor ``(M,)`` is added to the cosines: -inf hides a row.
         k: How many neighbours, >= 1.
         chunk: Most queries compared with a tile at a time.
-        normalised: The bank's rows are of length 1 already.
+        normalised: The bank's rows are of length 1 already. Otherwise rows
+            that are not finite are hidden.
 
     Returns:
-        ``(Q, k)`` cosines in descending order, and ``(Q, k)`` labels.
+        ``(Q, k)`` cosines in descending order, and ``(Q, k)`` numbers.
 
     Raises:
-        ValueError: The bank holds fewer than ``k`` rows.
+        ValueError: ``k`` is below 1, or the bank holds fewer rows.
     """
+    if k < 1:
+        raise ValueError(f'`k` must be >= 1, got {k}')
     with (
         torch.autocast(queries.device.type, enabled=False),
         _float32_products(),
     ):
-        queries = F.normalize(queries.float(), dim=1)
-        cosines = queries.new_empty((len(queries), 0))
-        labels = torch.empty_like(cosines, dtype=torch.long)
+        parts = torch.split(normalise(queries).float(), chunk)
+        best: list[Tensor] = [
+            torch.empty((len(x), 0), dtype=torch.long, device=x.device)
+            for x in parts
+        ]
         rows = 0
-        for features, tile_labels, *offset in tiles:
+        for features, numbers, *offset in tiles:
+            if len(features) == 0:
+                continue
             rows += len(features)
-            columns = features.float()
+            columns = features.float() if normalised else features
+            added = offset[0] if offset else queries.new_zeros(()).float()
             if not normalised:
-                columns = F.normalize(columns, dim=1)
-            added = offset[0] if offset else columns.new_zeros(())
-            found_cosines, found_labels = [], []
-            for start in range(0, len(queries), chunk):
-                part = slice(start, start + chunk)
-                cosine, index = _top(
-                    torch.addmm(added, queries[part], columns.T),
-                    min(k, len(features)),
-                )
-                cosine = torch.cat([cosines[part], cosine], dim=1)
-                label = torch.cat([labels[part], tile_labels[index]], dim=1)
-                cosine, index = _top(cosine, min(k, cosine.shape[1]))
-                found_cosines.append(cosine)
-                found_labels.append(label.gather(1, index))
-            if found_cosines:
-                cosines = torch.cat(found_cosines)
-                labels = torch.cat(found_labels)
+                added = added.expand(len(features))
+                columns, added = _unit_rows(features, added)
+            for i, part in enumerate(parts):
+                found = _cosines(added, part, columns)
+                keys = [best[i], _top_keys(found, numbers, k)]
+                if k == 1 and best[i].shape[1]:
+                    best[i] = torch.maximum(*keys)
+                    continue
+                both = torch.cat(keys, dim=1)
+                best[i] = torch.topk(both, min(k, both.shape[1])).values
     if rows < k:
         raise ValueError(f'k={k} neighbours, but the bank holds only {rows}')
-    return cosines, labels
+    return _from_keys(torch.cat(best))
 
 
 def vote(
@@ -156,10 +215,12 @@ def knn_scores(
         argmax.
 
     Raises:
-        ValueError: The bank holds fewer than ``k`` rows, or the temperature
-            is not positive.
+        ValueError: ``k`` is below 1, the bank holds fewer rows, or the
+            temperature is not positive.
     """
+    number = torch.arange(len(bank), device=bank.device)
     tiles = zip(
-        torch.split(bank, tile), torch.split(bank_labels, tile), strict=True
+        torch.split(bank, tile), torch.split(number, tile), strict=True
     )
-    return vote(*nearest(queries, tiles, k), num_classes, temperature)
+    cosines, found = nearest(queries, tiles, k)
+    return vote(cosines, bank_labels[found], num_classes, temperature)

@@ -37,12 +37,12 @@ _WRAPPERS = [
     for kind in ('batched', 'gradtracking', 'functional', 'legacy_batched')
     if hasattr(torch._C._functorch, f'is_{kind}tensor')
 ]
-_is_compiling = getattr(torch.compiler, 'is_compiling', lambda: False)
+is_compiling = getattr(torch.compiler, 'is_compiling', lambda: False)
 
 
 def require_plain(*tensors: Tensor) -> None:
     """Raise if a transform (vmap, jvp, torch.func.grad) is at work."""
-    if _is_compiling():
+    if is_compiling():
         return
     for x in tensors:
         if (
@@ -66,7 +66,7 @@ class _Once(torch.autograd.Function):
 
 def _once(found: Tensor | None, *sources: Tensor) -> Tensor | None:
     """``found``, computed from ``sources`` without a graph."""
-    graph = torch.is_grad_enabled() and not _is_compiling()
+    graph = torch.is_grad_enabled() and not is_compiling()
     if found is None or not graph:
         return found
     once: Tensor = _Once.apply(found, *sources)

@@ -9,6 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from ..arguments import require_flag, require_number
 from ..functional import (
     dcl,
     gather,
@@ -16,7 +17,6 @@ from ..functional import (
     log_sum_negatives,
     von_mises_fisher_weight,
 )
-from ..functional.contrast import require_positive
 from ..functional.unit import full_precision
 from ..registry import MODELS
 
@@ -33,7 +33,7 @@ class ContrastiveRowHead(BaseModule):
         self, temperature: float = 0.1, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
-        require_positive('temperature', temperature)
+        require_number('temperature', temperature, above=0)
         self.temperature = temperature
 
     @abstractmethod
@@ -141,7 +141,8 @@ class DCLWHead(ContrastiveRowHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(temperature, init_cfg)
-        require_positive('sigma', sigma)
+        require_number('sigma', sigma, above=0)
+        require_flag('detach', detach)
         self.sigma = sigma
         self.detach = detach
 

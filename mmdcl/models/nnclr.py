@@ -1,11 +1,16 @@
 """NNCLR: the positive is the nearest neighbour among past projections."""
 
 import torch
-import torch.nn.functional as F
 from mmpretrain.registry import MODELS as UPSTREAM_MODELS
 from torch import Tensor, nn
 
-from ..functional import Contrast, neighbor_contrast
+from ..arguments import require_whole
+from ..functional import (
+    Contrast,
+    Watched,
+    neighbor_contrast,
+    normalise,
+)
 from ..registry import MODELS
 from .support_set import Neighbors
 from .two_views import TwoViewAlgorithm, runnable
@@ -60,6 +65,7 @@ class NNCLR(TwoViewAlgorithm):
         negatives: str = 'other_view',
         **kwargs,
     ) -> None:
+        require_whole('top_k', top_k)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
         if not isinstance(predictor, nn.Module):
             predictor = UPSTREAM_MODELS.build(predictor)
@@ -72,7 +78,7 @@ class NNCLR(TwoViewAlgorithm):
                 f'`support_set.dim` is {self.support_set.dim}, but the neck '
                 f'projects to `out_channels` {width}: they must be equal'
             )
-        if not 1 <= top_k <= self.support_set.size:
+        if top_k > self.support_set.size:
             raise ValueError(
                 f'`top_k` must be in [1, {self.support_set.size}], the size '
                 f'of the support set, got {top_k}'
@@ -86,17 +92,18 @@ class NNCLR(TwoViewAlgorithm):
 
     def contrast(
         self, view1: Tensor, view2: Tensor, data_samples: list | None
-    ) -> tuple[Contrast, dict[str, Tensor]]:
+    ) -> tuple[Contrast, dict[str, Watched]]:
         """Rows of the ``2B`` neighbours, and what to watch of them.
 
-        Beside the rows, over this process's neighbours: the means of
-        ``neighbor_cosine`` (with the query) and ``neighbor_age`` (steps since
-        it was enqueued); ``self_match``, the share that equals one of the
-        two projections of the same image in this very step (must be 0);
-        ``support_fill``, the filled share of the set; and, where
-        ``data_samples`` know image or label, ``same_image``, the share that
-        is an earlier view of the query's image, and ``neighbor_accuracy``,
-        the percentage with its label.
+        Beside the rows, of the neighbours: ``neighbor_cosine`` (with the
+        query) and ``neighbor_age`` (steps since it was enqueued);
+        ``self_match``, the share that equals one of the two projections of
+        the same image in this very step (must be 0); ``support_fill``, the
+        filled share of the set, and ``not_enqueued``, how many projections
+        this run has left out of it; and, where ``data_samples`` know image or
+        label, ``same_image``, the share that is an earlier view of the
+        query's image, and ``neighbor_accuracy``, the percentage with its
+        label.
         """
         projections = torch.cat([view1, view2])
         predictions = self.predictor((projections,))[0]
@@ -120,29 +127,27 @@ class NNCLR(TwoViewAlgorithm):
         found: Neighbors,
         image: Tensor | None,
         label: Tensor | None,
-    ) -> dict[str, Tensor]:
-        own = F.normalize(queries.to(found.projection.dtype), dim=1)
-        views = own.unflatten(0, (2, -1)).repeat(1, 2, 1)  # (2, 2B, D)
+    ) -> dict[str, Watched]:
+        own = normalise(queries).to(found.projection.dtype)
+        views = torch.stack(own.chunk(2)).repeat(1, 2, 1)  # (2, 2B, D)
         same = (views * found.projection).sum(-1) > 1 - 1e-6
         support = self.support_set
-        more = dict(
-            neighbor_cosine=found.cosine.mean(),
-            neighbor_age=found.age.float().mean(),
-            self_match=same.any(0).float().mean(),
+        return dict(
+            neighbor_cosine=found.cosine,
+            neighbor_age=found.age,
+            self_match=same.any(0),
             support_fill=support.filled / support.size,
+            not_enqueued=support.not_enqueued,
+            same_image=_agreement(found.image, image),
+            neighbor_accuracy=_agreement(found.label, label, 100),
         )
-        if image is not None:
-            more['same_image'] = _agreement(found.image, image)
-        if label is not None:
-            more['neighbor_accuracy'] = 100 * _agreement(found.label, label)
-        return more
 
 
-def _agreement(found: Tensor, own: Tensor) -> Tensor:
-    """Share of neighbours that agree, among those that are known."""
-    known = found >= 0
-    agree = known & (found == own.repeat(2))
-    return agree.sum() / known.sum().clamp(min=1)
+def _agreement(found: Tensor, own: Tensor | None, scale: float = 1) -> Watched:
+    """Which neighbours agree, among those that are known."""
+    if own is None:
+        return None
+    return scale * (found == own.repeat(2)), found >= 0
 
 
 def _sent(x: Tensor, device: torch.device) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ..functional import Contrast, two_view_contrast
+from ..functional import Contrast, Watched, two_view_contrast
 from ..registry import MODELS
 from .two_views import TwoViewAlgorithm
 
@@ -22,7 +22,7 @@ class SimCLR(TwoViewAlgorithm):
 
     def contrast(
         self, view1: Tensor, view2: Tensor, data_samples: list | None
-    ) -> tuple[Contrast, dict[str, Tensor]]:
+    ) -> tuple[Contrast, dict[str, Watched]]:
         rows = two_view_contrast(
             view1, view2, self.head.temperature, self.tile
         )

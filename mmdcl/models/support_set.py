@@ -4,16 +4,19 @@ Letters: ``M`` rows of the set, ``D`` width, ``Q`` queries, ``B`` images on
 this process.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ..functional import nearest
+from ..arguments import require_whole
+from ..functional import nearest, normalise
 from ..functional.gather import Peers
+from ..functional.tiles import is_compiling
 from ..registry import MODELS
 
 _UNKNOWN = -1
@@ -44,7 +47,9 @@ class SupportSet(BaseModule):
     Rows are normalised float32. Whatever is enqueued is gathered from all
     processes in rank order, so that the set is that of one process with the
     whole batch, also when processes hold different numbers of images. Nothing
-    here waits for an accelerator: pointer and fill count are tensors.
+    here waits for an accelerator: pointer and fill count are tensors. A
+    projection that is not finite is left out: for as long as the set
+    remembers it would be everybody's nearest neighbour.
 
     Upstream's ``EMAHook`` copies the set into its averaged model; with
     ``update_buffers=True`` it would average the rows, which makes no sense.
@@ -55,7 +60,11 @@ class SupportSet(BaseModule):
         tile: Most rows that queries are compared with at a time: bounds the
             memory of the search.
 
+    Attributes:
+        not_enqueued: How many projections this run has left out.
+
     Raises:
+        TypeError: A size is no whole number.
         ValueError: A size is below 1.
     """
 
@@ -64,9 +73,9 @@ class SupportSet(BaseModule):
     ) -> None:
         super().__init__()
         for name, value in dict(size=size, dim=dim, tile=tile).items():
-            if value < 1:
-                raise ValueError(f'`{name}` must be >= 1, got {value}')
+            require_whole(name, value)
         self.size, self.dim, self.tile = size, dim, tile
+        self._calls, self._warned = 0, False
         numbers = dict(dtype=torch.long)
         self.register_buffer('rows', torch.zeros(size, dim))
         self.register_buffer('enqueued', torch.zeros(size, **numbers))
@@ -75,6 +84,8 @@ class SupportSet(BaseModule):
         self.register_buffer('pointer', torch.zeros((), **numbers))
         self.register_buffer('filled', torch.zeros((), **numbers))
         self.register_buffer('step', torch.zeros((), **numbers))
+        none = torch.zeros((), **numbers)
+        self.register_buffer('not_enqueued', none, persistent=False)
 
     def _apply(self, fn, recurse: bool = True):
         rows = self.rows
@@ -153,7 +164,7 @@ class SupportSet(BaseModule):
             label: ``(B,)`` classes of the images.
         """
         with torch.autocast(projections.device.type, enabled=False):
-            rows = F.normalize(projections.to(self.rows.dtype), dim=1)
+            rows = normalise(projections).to(self.rows.dtype)
         unknown = self.pointer.new_full((len(rows),), _UNKNOWN)
         known = torch.stack(
             [unknown if x is None else x.to(unknown) for x in (image, label)],
@@ -161,16 +172,46 @@ class SupportSet(BaseModule):
         )
         peers = Peers(len(rows))
         rows, known = peers.gather(rows), peers.gather(known)
-        total = len(rows)
-        kept = slice(max(0, total - self.size), total)
-        place = torch.arange(total, device=self.rows.device)[kept]
-        place = (self.pointer + place) % self.size
-        self.rows[place] = rows[kept]
-        self.image[place], self.label[place] = known[kept].unbind(1)
-        self.enqueued[place] = self.step
-        self.pointer.copy_((self.pointer + total) % self.size)
-        self.filled.copy_((self.filled + total).clamp(max=self.size))
+        finite = rows.isfinite().all(1)
+        count = finite.sum()
+        # What is left out first, so that the last are the newest.
+        kept = torch.argsort(finite.to(torch.uint8), stable=True)
+        kept = kept[-self.size :]
+        number = (
+            count - len(kept) + torch.arange(len(kept), device=kept.device)
+        )
+        place = (self.pointer + number) % self.size
+        new = number >= 0
+        for into, values in (
+            (self.rows, rows[kept]),
+            (self.image, known[kept, 0]),
+            (self.label, known[kept, 1]),
+            (self.enqueued, self.step.expand(len(kept))),
+        ):
+            keep = new[:, None] if into.ndim == 2 else new
+            into[place] = torch.where(keep, values, into[place])
+        self.pointer.copy_((self.pointer + count) % self.size)
+        self.filled.copy_((self.filled + count).clamp(max=self.size))
+        self.not_enqueued += len(rows) - count
         self.step += 1
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say once that projections are left out; accelerators are asked
+        now and then, for they are waited for."""
+        self._calls += 1
+        due = self.rows.device.type == 'cpu' or self._calls % 20 == 0
+        if is_compiling() or self._warned or not due or not self.not_enqueued:
+            return
+        self._warned = True
+        print_log(
+            f'{int(self.not_enqueued)} projections are NaN or infinite and '
+            'were not put into the support set; the log counts them as '
+            '`not_enqueued`. What usually helps: a lower learning rate, a '
+            'longer warm-up, gradient clipping, or no --amp',
+            'current',
+            logging.WARNING,
+        )
 
     def extra_repr(self) -> str:
         return f'size={self.size}, dim={self.dim}'

@@ -8,7 +8,8 @@ from mmpretrain.models.selfsup.base import BaseSelfSupervisor
 from mmpretrain.registry import MODELS as UPSTREAM_MODELS
 from torch import Tensor, nn
 
-from ..functional import Contrast, npc_multiplier
+from ..arguments import require_flag, require_whole
+from ..functional import Contrast, Watched, global_means, npc_multiplier
 from .heads import ContrastiveRowHead
 
 
@@ -37,8 +38,12 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         **kwargs: As in upstream's ``BaseSelfSupervisor``.
 
     Raises:
-        TypeError: The head is not one of ours.
+        TypeError: The head is not one of ours, or an argument of another
+            type than above.
     """
+
+    #: Fewer in all processes together have no negatives.
+    least_images = 2
 
     def __init__(
         self,
@@ -57,8 +62,11 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
                 f'{kind.__name__}; its equal here is '
                 'mmdcl.InfoNCEHead, without the key `loss`'
             )
+        require_whole('tile', 0 if tile is None else tile, least=0)
+        require_flag('channels_last', channels_last)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
         self.tile = tile
+        self._told: set[str] = set()
         runnable(self)
         self.channels_last = channels_last
         self._lay_out(channels_last)  # before DDP copies the layout
@@ -77,13 +85,17 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
     @abstractmethod
     def contrast(
         self, view1: Tensor, view2: Tensor, data_samples: list | None
-    ) -> tuple[Contrast, dict[str, Tensor]]:
+    ) -> tuple[Contrast, dict[str, Watched]]:
         """Rows of the anchors of this process, and more to log.
 
         Args:
             view1: ``(B, D)`` projections of the first views.
             view2: ``(B, D)`` projections of the second views.
             data_samples: Of the ``B`` images, or ``None``.
+
+        Returns:
+            Rows, and what :func:`mmdcl.functional.global_means` takes, for
+            the log.
         """
 
     def loss(
@@ -96,10 +108,10 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
             data_samples: Of the images; see the algorithm for its use.
 
         Returns:
-            ``loss`` (its mean over all processes), and over this process's
-            anchors the means of ``npc_multiplier`` (``q``, in (0, 1): the
-            factor by which InfoNCE would shrink a gradient), ``pos_cosine``
-            and ``neg_cosine``, and what the algorithm adds.
+            ``loss``, and the means of ``npc_multiplier`` (``q``, in (0, 1):
+            the factor by which InfoNCE would shrink a gradient),
+            ``pos_cosine`` and ``neg_cosine``, and what the algorithm adds:
+            all over the anchors of all processes.
 
         Raises:
             ValueError: There are not two views, or only one image in all.
@@ -121,10 +133,16 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         )
         loss = self.head.loss_from_rows(pos, s)
         q = npc_multiplier(pos.detach(), s.detach(), self.head.temperature)
-        return dict(
-            loss=loss,
-            npc_multiplier=q.mean(),
-            pos_cosine=pos.detach().mean(),
-            neg_cosine=neg.mean(),
+        watched = dict(
+            npc_multiplier=q,
+            pos_cosine=pos.detach(),
+            neg_cosine=neg,
             **more,
         )
+        told = {name for name, x in watched.items() if x is not None}
+        if len(pos):
+            self._told = told
+        else:  # labels are others' to know: say what was said before
+            told |= self._told
+        means = global_means(watched, pos)
+        return dict(loss=loss, **{k: v for k, v in means.items() if k in told})

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from mmpretrain.models.utils.data_preprocessor import SelfSupDataPreprocessor
 from torch import Tensor
 
+from ..arguments import require_flag
 from ..registry import MODELS
 
 
@@ -27,6 +28,8 @@ class ViewDataPreprocessor(SelfSupDataPreprocessor):
     """
 
     def __init__(self, *args, non_blocking: bool = True, **kwargs) -> None:
+        require_flag('non_blocking', non_blocking)
+        require_flag('to_rgb', kwargs.get('to_rgb', False))
         super().__init__(*args, non_blocking=non_blocking, **kwargs)
 
     def forward(self, data: dict, training: bool = False) -> dict:

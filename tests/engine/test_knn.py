@@ -119,9 +119,10 @@ def test_the_bank_holds_each_training_image_once(wrapper, tmp_path):
         ),
     }[wrapper]
     run = runner(tmp_path, train_dataloader=train)
-    bank, labels = run.val_loop._bank()
+    bank, labels, numbers = run.val_loop._bank()
     expected = 100 if wrapper == 'RepeatDataset' else 200
     assert len(bank) == len(labels) == expected
+    assert numbers.tolist() == list(range(expected))
 
 
 def test_errors_say_what_to_do(tmp_path):

@@ -48,3 +48,94 @@ def test_bank_smaller_than_k():
     queries, bank, labels = data()
     with pytest.raises(ValueError, match=r'k=58 .* holds only 57'):
         knn_scores(queries, bank, labels, 4, k=58)
+
+
+@pytest.mark.parametrize('k', [1, 4, 23])
+def test_of_equal_cosines_the_lowest_number_is_nearest(k):
+    """However bank and queries are cut, and in whatever order tiles come."""
+    queries, bank, _ = data(q=40, m=8, d=64)
+    bank = torch.cat([bank[torch.randint(8, (90,))], bank])
+    number = torch.arange(2**24, 2**24 + 98) * 3
+    expected = None
+    for tile, chunk, order in [
+        *((1, 40, 1), (5, 1, 1), (13, 7, -1), (40, 33, -1)),
+        *((97, 3, 1), (98, 40, 1)),
+    ]:
+        tiles = list(zip(bank.split(tile), number.split(tile), strict=True))
+        found = nearest(queries, tiles[::order], k, chunk)
+        if expected is None:
+            expected = found
+            unit = torch.nn.functional.normalize(bank.double(), dim=1)
+            cosine = torch.nn.functional.normalize(queries.double(), dim=1)
+            cosine = (cosine @ unit.T * 1e6).round()
+            for row, got in zip(cosine.tolist(), found[1], strict=True):
+                best = sorted(range(98), key=lambda j, row=row: (-row[j], j))
+                assert got.tolist() == number[best[:k]].tolist()
+        for got, want in zip(found, expected, strict=True):
+            assert torch.equal(got, want), (tile, chunk)
+
+
+def test_a_collapsed_network_has_one_answer():
+    same = torch.ones(700, 8)
+    for tile in (3, 256, 1000):
+        tiles = zip(
+            same.split(tile), torch.arange(700).split(tile), strict=True
+        )
+        _, number = nearest(same, tiles, 5)
+        assert torch.equal(number, torch.arange(5).repeat(700, 1))
+
+
+def test_signs_and_zeros_keep_their_order():
+    queries = torch.tensor([[1.0, 0.0]])
+    bank = torch.tensor([[-1.0, 1], [0, -1], [0, 0], [-1, 0], [1, 1], [0, 1]])
+    cosine, number = nearest(queries, [(bank, torch.arange(6))], 6)
+    assert number.tolist() == [[4, 1, 2, 5, 0, 3]]
+    half = 2**-0.5
+    torch.testing.assert_close(
+        cosine, torch.tensor([[half, 0, 0, 0, -half, -1]])
+    )
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'scale'),
+    [
+        *((torch.float32, 1e30), (torch.float32, 1e-30)),
+        *((torch.float64, 1e300), (torch.float64, 1e-300)),
+        *((torch.float16, 1e-3), (torch.bfloat16, 1e30)),
+    ],
+)
+def test_any_length_and_dtype(dtype, scale):
+    queries, bank, labels = data()
+    queries, bank = (x.to(torch.bfloat16).double() for x in (queries, bank))
+    expected = knn_scores(queries, bank, labels, 4, 7)
+    scaled = [(x * scale).to(dtype) for x in (queries, bank)]
+    exact = dtype not in (torch.float16, torch.bfloat16)
+    torch.testing.assert_close(
+        knn_scores(*scaled, labels, 4, 7),
+        expected,
+        **({} if exact else dict(rtol=0.05, atol=0.01)),
+    )
+
+
+def test_a_row_that_is_not_finite_is_nobodys_neighbour():
+    queries, bank, labels = data()
+    expected = knn_scores(queries, bank, labels, 4, 7)
+    bad = torch.full((3, 6), torch.inf)
+    bad[1], bad[2, 1:] = torch.nan, 0
+    found = knn_scores(
+        queries,
+        torch.cat([bad[:1], bank, bad[1:]]),
+        torch.cat([labels[:1], labels, labels[:2]]),
+        4,
+        7,
+    )
+    torch.testing.assert_close(found, expected)
+
+
+def test_no_queries_and_no_neighbours():
+    queries, bank, labels = data()
+    assert knn_scores(queries[:0], bank, labels, 4, 7).shape == (0, 4)
+    with pytest.raises(ValueError, match=r'`k` must be >= 1, got 0'):
+        knn_scores(queries, bank, labels, 4, k=0)
+    with pytest.raises(ValueError, match=r'k=1 .* holds only 0'):
+        knn_scores(queries, bank[:0], labels[:0], 4, k=1)

@@ -82,23 +82,29 @@ def train(rank, head, steps, sizes):
     record = []
     for views, split in zip(steps, sizes, strict=True):
         mine = slice(sum(split[:rank]), sum(split[: rank + 1]))
-        loss = parallel([view[mine] for view in views], mode='loss')['loss']
+        numbers = range(sum(split))[mine]
+        losses = parallel(
+            [view[mine] for view in views],
+            samples(numbers, [number % 2 for number in numbers]),
+            mode='loss',
+        )
         model.zero_grad()
-        loss.backward()
+        losses['loss'].backward()
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter -= 0.1 * parameter.grad
         state = {k: v.clone() for k, v in model.state_dict().items()}
-        record.append((loss.detach(), state))
+        logs = {k: v.detach().double() for k, v in losses.items()}
+        record.append((logs, state))
     return record
 
 
 @pytest.mark.parametrize(
-    'sizes', [[(3, 1), (2, 2), (1, 3), (3, 3)], [(2, 1, 3), (1, 2, 2)] * 2]
+    'sizes', [[(3, 1), (2, 2), (4, 0), (0, 3)], [(2, 1, 3), (1, 2, 2)] * 2]
 )
 @pytest.mark.parametrize('head', PAPER)
 def test_ranks_equal_one_process_over_several_steps(head, sizes):
-    """Loss, weights and the support set, unequal batches included."""
+    """Loss, weights and the support set, unequal and no images included."""
     steps = [
         list(torch.randn(2, sum(split), 3, 2, 2, dtype=torch.double))
         for split in sizes

@@ -49,22 +49,26 @@ def step_on_rank(rank, heads, views, sizes):
     found = []
     for head in heads:
         model = DistributedDataParallel(build(head))
-        loss = step(model, mine)
-        found.append((loss, model.module.backbone.weight.grad))
+        logs = {k: v.detach() for k, v in model(mine, mode='loss').items()}
+        model.zero_grad()
+        step(model, mine)
+        found.append((logs, model.module.backbone.weight.grad))
     return found
 
 
-@pytest.mark.parametrize('sizes', [(4, 2), (2, 1, 3)])
+@pytest.mark.parametrize('sizes', [(4, 2), (2, 0, 3)])
 def test_ranks_equal_one_process(sizes):
-    """Loss and averaged gradient, unequal batches included."""
+    """Loss, logs, averaged gradient; unequal and no images included."""
     views = list(torch.randn(2, sum(sizes), 3, 2, 2, dtype=torch.double))
     heads = list(HEADS)
     results = on_ranks(len(sizes), step_on_rank, heads, views, sizes)
     for i, head in enumerate(heads):
         model = build(head)
-        loss = step(model, views)
+        model.zero_grad()
+        logs = model.train()(views, mode='loss')
+        logs['loss'].backward()
         for rank in results:
-            torch.testing.assert_close(rank[i][0], loss)
+            torch.testing.assert_close(rank[i][0], logs)
             torch.testing.assert_close(rank[i][1], model.backbone.weight.grad)
 
 

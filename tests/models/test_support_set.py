@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.profiler import profile
 
-from mmdcl.models import SupportSet
+from mmdcl.models import SupportSet, support_set
 from tests.ranks import on_ranks
 
 
@@ -155,5 +155,46 @@ def test_errors_show_what_they_got():
         support.neighbors(torch.randn(2, 5))
     with pytest.raises(ValueError, match=r'\[1, 4\].*got 5'):
         support.neighbors(torch.randn(2, 3), k=5)
-    with pytest.raises(ValueError, match=r'`size` must be >= 1, got 0'):
+    with pytest.raises(ValueError, match=r'`size` must be a whole number >= 1, got 0'):
         SupportSet(size=0)
+
+
+@pytest.mark.parametrize('size', [4, 9])
+def test_what_is_not_finite_is_never_enqueued(size, monkeypatch):
+    """Of a batch, past the wrap, and of more than the set can hold."""
+    said = []
+    monkeypatch.setattr(
+        support_set, 'print_log', lambda text, *_: said.append(text)
+    )
+    support, queue = SupportSet(size=size, dim=3), []
+    for step, bad in enumerate([(1,), (), (0, 4), (0, 1, 2, 3, 4), (2, 3)]):
+        projections = torch.randn(5, 3)
+        for i in bad:
+            projections[i, i % 3] = torch.inf if i % 2 else torch.nan
+        images = torch.arange(5 * step, 5 * step + 5)
+        support.enqueue(projections, images)
+        rows = F.normalize(projections, dim=1).tolist()
+        queue += [
+            (rows[i], 5 * step + i, -1, step) for i in range(5) if i not in bad
+        ]
+        assert content(support) == queue[-size:]
+    assert int(support.not_enqueued) == 10
+    assert len(said) == 1
+    assert said[0].startswith('1 projections are NaN or infinite')
+    assert support.rows.isfinite().all()
+    assert 'not_enqueued' not in support.state_dict()  # old ones still load
+
+
+def test_projections_of_any_length_and_none_at_all():
+    support = SupportSet(size=8, dim=3)
+    rows = torch.randn(4, 3)
+    scale = torch.tensor([1e30, 1e-30, 1.0, 0.0])[:, None]
+    support.enqueue(rows * scale)
+    expected = F.normalize(rows, dim=1)
+    torch.testing.assert_close(support.rows[:3], expected[:3])
+    assert not support.rows[3:].any()
+    support.enqueue(torch.empty(0, 3))
+    assert int(support.filled) == 4
+    found = support.neighbors(torch.empty(0, 3))
+    assert found.projection.shape == (0, 3)
+    assert found.age.shape == (0,)
