@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from mmpretrain.datasets import CIFAR10 as UpstreamCIFAR10
 
+from ..arguments import require_flag, require_whole
 from ..registry import DATASETS
 from .folders import EXTENSIONS
 
@@ -50,7 +51,13 @@ class CIFAR10(UpstreamCIFAR10):
         download: bool = False,
         **kwargs,
     ) -> None:
-        index, of = part
+        if split not in ('train', 'test'):
+            raise ValueError(f"`split` is 'train' or 'test', got {split!r}")
+        require_flag('download', download)
+        pair = list(part) if isinstance(part, (list, tuple)) else [part]
+        for number in pair:
+            require_whole('part', number, least=0)
+        index, of = pair if len(pair) == 2 else (0, 0)
         if not 0 <= index < of:
             raise ValueError(
                 f'`part` must be (index, of) with 0 <= index < of, got {part}'

@@ -4,6 +4,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmpretrain.registry import DATASETS as UPSTREAM_DATASETS
 
+from ..arguments import require_number, require_whole
 from ..registry import DATASETS
 
 
@@ -58,6 +59,9 @@ def FewLabels(  # noqa: N802 - a `type` in configs
         TypeError: The dataset cannot be reduced.
         ValueError: It has no labels, or too few images of a class.
     """
+    require_whole('seed', seed, least=0)
+    require_whole('per_class', per_class, least=0)
+    require_number('fraction', fraction, above=0)
     whole = UPSTREAM_DATASETS.build(dataset)
     if not isinstance(whole, BaseDataset):
         raise TypeError(

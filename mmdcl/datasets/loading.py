@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from PIL import Image
 from torch.utils.data import get_worker_info
 
+from ..arguments import require_whole
 from ..registry import TRANSFORMS
 
 _MAX_WORKERS = 256
@@ -79,6 +80,7 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
             raise ValueError(
                 f"`on_error` is 'skip' or 'stop', got {on_error!r}"
             )
+        require_whole('max_pixels', 1 if max_pixels is None else max_pixels, 0)
         if max_pixels is not None and not 0 < max_pixels <= _MAX_PIXELS:
             raise ValueError(
                 f'`max_pixels` is 1 to {_MAX_PIXELS}, or None for no limit, '

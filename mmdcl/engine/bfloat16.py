@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from ..arguments import require_whole
 from ..registry import OPTIM_WRAPPERS
 
 
@@ -39,6 +40,9 @@ class BFloat16OptimWrapper(OptimWrapper):
     """
 
     def __init__(self, **kwargs) -> None:
+        require_whole(
+            'accumulative_counts', kwargs.get('accumulative_counts', 1)
+        )
         super().__init__(**kwargs)
         self._device = get_device()
         self._enabled = _computes_bfloat16(self._device)

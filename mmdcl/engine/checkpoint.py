@@ -9,6 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 
+from ..arguments import require_flag, require_whole
 from ..checkpoints.room import free_text, size_text
 from ..registry import HOOKS
 from .agreement import agree
@@ -64,6 +65,14 @@ def _cannot_save(path: str | Path, need: int, error: OSError) -> OSError:
     )
 
 
+def _check_types(given: dict) -> None:
+    for name in ('interval', 'max_keep_ckpts'):
+        require_whole(name, given.get(name, -1), least=-1)
+    flags = ('by_epoch', 'save_last', 'save_optimizer', 'save_param_scheduler')
+    for name in flags:
+        require_flag(name, given.get(name, True))
+
+
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
     """Upstream's ``CheckpointHook``, safe against being killed at any time.
@@ -93,6 +102,7 @@ class AtomicCheckpointHook(CheckpointHook):
     """
 
     def __init__(self, **kwargs) -> None:
+        _check_types(kwargs)
         remote = '://' in str(kwargs.get('out_dir') or '')
         if not (
             remote

@@ -7,6 +7,7 @@ import torch
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 
+from ..arguments import require_whole
 from ..checkpoints.newest import newest_good
 from ..registry import HOOKS
 
@@ -32,6 +33,7 @@ class InvalidLossHook(Hook):
     priority = 'VERY_HIGH'
 
     def __init__(self, interval: int = 20) -> None:
+        require_whole('interval', interval)
         self.interval = interval
         self._first_bad: torch.Tensor | None = None
         self._trained = self._looked_at = 0  # iterations of this process

@@ -20,7 +20,7 @@ from .addresses import (
     sampler_of,
 )
 from .resume import check_batches
-from .train_loop import StateHook, checked_state
+from .train_loop import StateHook, check_lengths, checked_state
 
 
 @LOOPS.register_module()
@@ -51,6 +51,7 @@ class ExactIterTrainLoop(IterBasedTrainLoop):
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_iters: int, **kwargs
     ) -> None:
+        check_lengths(max_iters=max_iters, **kwargs)
         self._started = False
         if isinstance(dataloader, dict):
             dataloader = runner.build_dataloader(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..arguments import require_flag, require_number
 from ..registry import OPTIMIZERS
 
 # Of a group: what decides how its parameters are updated.
@@ -54,6 +55,7 @@ class LARS(Optimizer):
         eps: Added to the denominator of the trust ratio.
 
     Raises:
+        TypeError: One of them is no number.
         ValueError: One of them is not as said, or Nesterov's momentum is to
             be zero or dampened.
     """
@@ -77,11 +79,11 @@ class LARS(Optimizer):
             nesterov=nesterov,
             eta=eta,
         )
+        require_flag('nesterov', nesterov)
         for name in ('lr', 'momentum', 'weight_decay', 'eta'):
-            if not settings[name] >= 0:
-                raise ValueError(
-                    f'`{name}` must be >= 0, got {settings[name]}'
-                )
+            require_number(name, settings[name], least=0)
+        require_number('dampening', dampening)
+        require_number('eps', eps, least=0)
         if nesterov and (not momentum or dampening):
             raise ValueError(
                 "Nesterov's momentum needs `momentum` > 0 and no dampening, "

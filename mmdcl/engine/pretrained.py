@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
+from ..arguments import require_flag, require_text
 from ..checkpoints import load_backbone, read_checkpoint
 from ..checkpoints.architecture import preprocessing_differences
 from ..registry import HOOKS
@@ -48,6 +49,9 @@ class PretrainedBackboneHook(Hook):
         trust: bool = False,
         fresh: Sequence[str] = (),
     ) -> None:
+        require_flag('trust', trust)
+        require_text('backbone', backbone)
+        require_text('prefix', prefix or '')
         if not checkpoint or not Path(checkpoint).is_file():
             raise FileNotFoundError(
                 f'no checkpoint {checkpoint or "is given"} for the backbone; '

@@ -7,6 +7,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
+from ..arguments import require_flag
 from ..registry import HOOKS
 from .curves import draw_curves
 
@@ -27,6 +28,7 @@ class ProgressHook(Hook):
     priority = 'LOWEST'
 
     def __init__(self, val_before_train: bool = False) -> None:
+        require_flag('val_before_train', val_before_train)
         self.val_before_train = val_before_train
         self._unit = ''
         self._found: list[tuple[str, dict]] = []

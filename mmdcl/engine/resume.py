@@ -9,6 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import IterableDataset
 
+from ..arguments import require_flag
 from ..registry import HOOKS
 from .agreement import agree
 from .checkpoint_match import CheckpointMatchHook
@@ -130,6 +131,7 @@ class ResumeHook(Hook):
     priority = 'VERY_HIGH'
 
     def __init__(self, with_changes: bool = False) -> None:
+        require_flag('with_changes', with_changes)
         self.with_changes = with_changes
         self._resumed = False
         self._now: dict[str, Any] = {}

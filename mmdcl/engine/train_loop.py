@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader
 
+from ..arguments import require_whole
 from ..registry import LOOPS
 from .addresses import (
     LOADING,
@@ -76,6 +77,14 @@ def checked_state(loaded: dict) -> dict | None:
     return state
 
 
+def check_lengths(dynamic_intervals: Any = None, **lengths: Any) -> None:
+    """Refuse what is not a whole number, by name."""
+    for name, value in lengths.items():
+        whole = isinstance(value, float) and value.is_integer()  # as 1e5
+        least = int(name == 'val_interval')
+        require_whole(name, int(value) if whole else value, least)
+
+
 @LOOPS.register_module()
 class ExactTrainLoop(EpochBasedTrainLoop):
     """Epoch-based training, resumed bit for bit, also inside an epoch.
@@ -113,6 +122,7 @@ class ExactTrainLoop(EpochBasedTrainLoop):
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_epochs: int, **kwargs
     ) -> None:
+        check_lengths(max_epochs=max_epochs, **kwargs)
         super().__init__(runner, dataloader, max_epochs, **kwargs)
         address(self.dataloader, self)
         check_batches(self.dataloader)
