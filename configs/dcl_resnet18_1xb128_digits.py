@@ -92,6 +92,7 @@ custom_hooks = [
     dict(type='mmdcl.ResumeHook'),
     dict(type='mmdcl.InvalidLossHook'),
     dict(type='mmdcl.CheckpointMatchHook'),
+    dict(type='mmdcl.HeartbeatHook'),
     dict(type='mmdcl.InterruptHook'),
     dict(type='mmdcl.ProgressHook', val_before_train=True),
 ]

@@ -31,6 +31,7 @@ _ROOMS = {
         'DataCheckHook',
         'ExactIterTrainLoop',
         'ExactTrainLoop',
+        'HeartbeatHook',
         'InterruptHook',
         'InvalidLossHook',
         'KNNTestLoop',

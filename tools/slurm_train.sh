@@ -4,6 +4,11 @@
 set -euo pipefail
 [ $# -ge 4 ] || { sed -n 2,3p "$0" >&2; exit 2; }
 
+# Jobs that share a node need different ports.
+export MASTER_PORT="${PORT:-${MASTER_PORT:-$((20000 + RANDOM % 12000))}}"
+# For the line that says how to resume.
+MMDCL_COMMAND=$(printf '%q ' "$0" "$@")
+export MMDCL_COMMAND
 # SRUN_ARGS is split into words on purpose.
 # shellcheck disable=SC2086
 srun -p "$1" --job-name="$2" --ntasks="${GPUS:-8}" \

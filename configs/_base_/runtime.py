@@ -6,6 +6,7 @@ custom_hooks = [
     dict(type='mmdcl.DataCheckHook'),
     dict(type='mmdcl.InvalidLossHook'),
     dict(type='mmdcl.CheckpointMatchHook'),
+    dict(type='mmdcl.HeartbeatHook'),
     dict(type='mmdcl.InterruptHook'),
     dict(type='mmdcl.ProgressHook'),
 ]

@@ -6,6 +6,7 @@ from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
 from .data_check import DataCheckHook
 from .device_views import DeviceViewsHook
+from .heartbeat import HeartbeatHook
 from .interrupt import InterruptHook
 from .invalid_loss import InvalidLossHook
 from .iter_train_loop import ExactIterTrainLoop
@@ -27,6 +28,7 @@ __all__ = [
     'DeviceViewsHook',
     'ExactIterTrainLoop',
     'ExactTrainLoop',
+    'HeartbeatHook',
     'InterruptHook',
     'InvalidLossHook',
     'KNNTestLoop',
