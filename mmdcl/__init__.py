@@ -39,6 +39,7 @@ _ROOMS = {
         'PretrainedBackboneHook',
         'ProgressHook',
         'ResumeHook',
+        'SizesHook',
         'WorkDirHook',
     ),
     'datasets': (

@@ -4,6 +4,7 @@ custom_hooks = [
     dict(type='mmdcl.WorkDirHook'),
     dict(type='mmdcl.ResumeHook'),
     dict(type='mmdcl.DataCheckHook'),
+    dict(type='mmdcl.SizesHook'),
     dict(type='mmdcl.InvalidLossHook'),
     dict(type='mmdcl.CheckpointMatchHook'),
     dict(type='mmdcl.HeartbeatHook'),

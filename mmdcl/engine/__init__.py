@@ -15,6 +15,7 @@ from .lars import LARS
 from .pretrained import PretrainedBackboneHook
 from .progress import ProgressHook
 from .resume import ResumeHook
+from .sizes import SizesHook
 from .train_loop import ExactTrainLoop
 from .work_dir import WorkDirHook
 
@@ -36,5 +37,6 @@ __all__ = [
     'PretrainedBackboneHook',
     'ProgressHook',
     'ResumeHook',
+    'SizesHook',
     'WorkDirHook',
 ]

@@ -47,7 +47,7 @@ class KNNEvaluation:
     Raises:
         TypeError: An argument is of another type than above.
         ValueError: ``k`` or ``temperature`` is not positive, or no bank can
-            be derived from the config.
+            be derived from the config, or it has fewer images than ``k``.
     """
 
     def __init__(
@@ -98,6 +98,11 @@ class KNNEvaluation:
             }
             check_classes(found)
             check_channels(self._model(), found)
+            if (k := max(self.ks)) > len(loader.dataset):
+                raise ValueError(
+                    f'`{self._mode}_cfg.k` asks for {k} neighbours, but the '
+                    f'bank has {len(loader.dataset)} images'
+                )
             self._bank_loader = loader
         return self._bank_loader
 

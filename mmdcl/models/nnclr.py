@@ -51,7 +51,7 @@ class NNCLR(TwoViewAlgorithm):
     Raises:
         TypeError: The head is not one of ours.
         ValueError: ``top_k`` or ``negatives`` is not one of the above, or the
-            support set is not as wide as the projections.
+            support set or the predictor is not as wide as the projections.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class NNCLR(TwoViewAlgorithm):
     ) -> None:
         require_whole('top_k', top_k)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
+        widths = predictor if isinstance(predictor, dict) else {}
         if not isinstance(predictor, nn.Module):
             predictor = UPSTREAM_MODELS.build(predictor)
         self.predictor = runnable(predictor)
@@ -78,6 +79,13 @@ class NNCLR(TwoViewAlgorithm):
                 f'`support_set.dim` is {self.support_set.dim}, but the neck '
                 f'projects to `out_channels` {width}: they must be equal'
             )
+        for side in ('in_channels', 'out_channels'):
+            other = widths.get(side, width)
+            if width is not None and other != width:
+                raise ValueError(
+                    f'`predictor.{side}` is {other}, but the neck projects to '
+                    f'`out_channels` {width}: they must be equal'
+                )
         if top_k > self.support_set.size:
             raise ValueError(
                 f'`top_k` must be in [1, {self.support_set.size}], the size '

@@ -1,0 +1,93 @@
+"""Sizes that would end training late, refused before its first step."""
+
+from typing import Any
+
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import all_gather_object
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmpretrain.models import SimCLR
+from torch.utils.data import DataLoader, IterableDataset
+
+from ..registry import HOOKS
+from .addresses import sampler_of
+from .data_check import leaves
+
+
+@HOOKS.register_module()
+class SizesHook(Hook):
+    """Before the first step: batches and banks are large enough to the end.
+
+    Refuses batches, the last of an epoch included, that have fewer images
+    than the model contrasts, over all processes; and a kNN validation that
+    asks for more neighbours than its bank has images.
+
+    Raises:
+        ValueError: On all processes; the message says what to set.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner) -> None:
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        check_smallest_batch(runner.train_loop.dataloader, model)
+        loop = runner.val_loop
+        if hasattr(loop, 'ks') and max(loop.ks) > _surely(runner):
+            _ = loop.bank_loader  # which counts
+
+
+def _surely(runner) -> int:
+    """Images of a bank that is derived from the training images, at least."""
+    if runner.val_loop._bank_cfg:
+        return 0
+    # Whatever repeats or chooses images is not in the bank.
+    return sum(map(len, leaves(runner.train_dataloader.dataset)))
+
+
+def least_images(model: Any) -> int:
+    """How many images a model needs in a batch, in all processes together."""
+    needs_negatives = hasattr(getattr(model, 'head', None), 'loss_from_rows')
+    if isinstance(model, SimCLR) and needs_negatives:
+        return 2
+    return getattr(model, 'least_images', 1)
+
+
+def check_smallest_batch(loader: DataLoader, model: Any) -> None:
+    """Refuse a batch of too few images. Called on all processes alike.
+
+    Args:
+        loader: Of training images.
+        model: Without a wrapper.
+
+    Raises:
+        ValueError: There will be one.
+    """
+    least, batches = least_images(model), loader.batch_sampler
+    size = getattr(batches, 'batch_size', None)
+    if least < 2 or not size or isinstance(loader.dataset, IterableDataset):
+        return
+    images, full = len(sampler_of(loader)), True
+    rest = images % size
+    if rest and not getattr(batches, 'drop_last', False):
+        full = isinstance(sampler_of(loader), InfiniteSampler)
+    own = (len(loader), size if full else rest, size, images)
+    all_own = all_gather_object(own)
+    steps = max(number for number, *_ in all_own)
+    last = sum(x for number, x, *_ in all_own if number == steps)
+    usual = sum(size for _, _, size, _ in all_own)
+    if last >= least:
+        return
+    total = sum(x for *_, x in all_own)
+    which = 'a batch' if usual < least else 'the last batch of each epoch'
+    instead = (
+        'a larger train_dataloader.batch_size'
+        if usual < least
+        else 'train_dataloader.drop_last=True, or another '
+        'train_dataloader.batch_size'
+    )
+    raise ValueError(
+        f'{type(model).__name__} contrasts images with each other and needs '
+        f'{least} of them, but {which} has {last} ({total} images in batches '
+        f'of {usual}): set {instead}'
+    )
