@@ -95,34 +95,25 @@ def adjust_saturation(images: Tensor, factor: Tensor, bgr: bool) -> None:
     _blend(images, _luma(images, bgr), factor)
 
 
-def _double(values: Tensor) -> Tensor:
-    """As C computes; accelerators of Apple cannot."""
-    return values if values.device.type == 'mps' else values.double()
-
-
-def _byte(share: Tensor) -> Tensor:
-    """Whole part of 255 times ``share``."""
-    return _double(share).mul(_WHITE).floor_().float()
-
-
 def adjust_hue(images: Tensor, shift: Tensor, bgr: bool) -> None:
     """Turn the hue by a share of the circle, to one of 255 places."""
     red, green, blue = _planes(images, bgr)
     high = images.amax(1)
     chroma = high - images.amin(1)
-    saturation = _byte(chroma / high.clamp(min=1))
+    saturation = (chroma / high.clamp(min=1)).mul_(_WHITE).floor_()
     chroma.clamp_(min=1)
-    below = ((high - plane).div_(chroma) for plane in (red, green, blue))
-    r, g, b = map(_double, below)
     hue = torch.where(
         high == red,
-        b - g,
-        torch.where(high == green, r.add(2).sub_(b), g.add(4).sub_(r)),
-    )
-    hue = _double(hue.float()).div(6).add_(1).remainder_(1)
-    hue = _byte(hue.float())
+        (green - blue).div_(chroma),
+        torch.where(
+            high == green,
+            (blue - red).div_(chroma).add_(2),
+            (red - green).div_(chroma).add_(4),
+        ),
+    ).mul_(_WHITE / 6)
+    hue = torch.where(hue < 0, hue + _WHITE, hue).floor_()
     hue += (shift * _WHITE).trunc_().view(-1, 1, 1)
-    hue.remainder_(256).mul_(6).div_(_WHITE)  # in sixths of the circle
+    hue.remainder_(256).mul_(6 / _WHITE)  # in sixths of the circle
     # By how much the lowest channel is below the highest.
     depth = saturation.mul_(high).div_(_WHITE)
     for plane, start in zip((red, green, blue), (5, 3, 1), strict=True):

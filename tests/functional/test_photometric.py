@@ -60,7 +60,7 @@ def pillow(image, steps):
 
 
 def same(found, wanted, blurred=False):
-    """Equal but for a level in some of the pixels.
+    """Equal but for one pixel in 500, whose hue fell on another byte.
 
     Of a blur, away from the border: Pillow rounds after each of its six
     passes, and continues the border anew in each.
@@ -68,8 +68,12 @@ def same(found, wanted, blurred=False):
     if blurred:
         found, wanted = found[..., 9:-9, 9:-9], wanted[..., 9:-9, 9:-9]
     off = (found - wanted).abs()
-    assert off.max() <= (3 if blurred else 1)
-    assert off.mean() < (0.8 if blurred else 1e-3)
+    if blurred:
+        assert off.max() <= 3
+        assert off.mean() < 0.8
+    else:
+        assert (off > 0).float().mean() < 2e-3
+        assert off.mean() < 5e-3
     assert (found - wanted).mean().abs() < 0.05
     assert torch.equal(found, found.round())
 
