@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mmdcl.checkpoints import read_checkpoint
 from mmdcl.checkpoints.strict import only_strict, refuse_address
 from mmdcl.cli.arguments import Settings
 from mmdcl.cli.config_path import installed_config
+from mmdcl.cli.ending import ends_with_a_word
 from mmdcl.cli.settings import check_settings, merge_options
 from mmdcl.cli.work_dir import own_log_folder, prepare_work_dir
 
@@ -178,9 +180,9 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
     for where, dataset in _datasets(cfg):
         _check_data(where, dataset)
     hooks = cfg.get('custom_hooks') or []
-    check = dict(type='mmdcl.DataCheckHook')
-    if cfg.get('default_scope') == 'mmpretrain' and check not in hooks:
-        cfg.custom_hooks = [check, *hooks]
+    checks = [dict(type=f'mmdcl.{x}') for x in ('DataCheckHook', 'SizesHook')]
+    if cfg.get('default_scope') == 'mmpretrain':
+        cfg.custom_hooks = [*(x for x in checks if x not in hooks), *hooks]
     prepare_work_dir(cfg.work_dir)
     if on_cpu and cfg.launcher != 'none':
         _distribute_on_cpu(cfg)
@@ -247,7 +249,11 @@ def _distribute_on_cpu(cfg: Config) -> None:
             f'error: --launcher {cfg.launcher} needs GPUs; on CPUs use '
             'tools/dist_train.sh'
         )
-    torch.distributed.init_process_group('gloo')
+    given = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
+    seconds = given.get('timeout')
+    torch.distributed.init_process_group(
+        'gloo', timeout=seconds and timedelta(seconds=seconds)
+    )
     wrapper = cfg.get('model_wrapper_cfg') or dict(
         type='MMDistributedDataParallel',
         broadcast_buffers=False,
@@ -291,7 +297,8 @@ def build_runner(cfg: Config) -> Runner:
 def run(main: Callable[[], None]) -> None:
     """Run a tool; mistakes that mmdcl explains end in that sentence."""
     try:
-        main()
+        with ends_with_a_word():
+            main()
     except (
         ArithmeticError,
         ImportError,

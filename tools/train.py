@@ -55,6 +55,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # Slow to import, and --help needs none of it.
+    from mmdcl.cli.ending import watch_training
     from mmdcl.cli.resuming import resume
     from mmdcl.cli.work_dir import claim_work_dir
     from mmdcl.engine.resume import check_training, expect_resume
@@ -84,6 +85,7 @@ def main() -> None:
         cfg.auto_scale_lr.enable = True
     never = dict(persistent_workers=False)
     finish_config(cfg, args, **(never if args.no_persistent_workers else {}))
+    watch_training(cfg)
     claim_work_dir(cfg)
     resume(cfg, args.resume, args.trust)
     expect_resume(cfg, args.resume_with_changes)

@@ -1,9 +1,15 @@
 """Two trainings on one machine do not collide, and PORT is obeyed."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmdcl.cli.ending import watch_training
 
 ROOT = Path(__file__).parents[2]
 # Stands for Python: prints what it is asked for, and starts nothing.
@@ -93,3 +99,32 @@ def test_two_at_a_time(tmp_path):
         said, _ = process.communicate(timeout=200)
         assert process.returncode == 0
         assert said.count('met 2') == 2
+
+
+TOLD = """
+import os, signal
+from mmdcl.cli.ending import ends_with_a_word
+with ends_with_a_word():
+    os.kill(os.getpid(), signal.SIG{})
+"""
+
+
+@pytest.mark.parametrize('name', ['INT', 'TERM', 'USR1'])
+def test_before_training_a_signal_ends_with_a_line(name):
+    done = subprocess.run(
+        [sys.executable, '-c', TOLD.format(name)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -getattr(signal, f'SIG{name}')
+    assert done.stderr == f'SIG{name}: ended\n'
+
+
+def test_every_training_is_watched():
+    cfg = Config(dict(custom_hooks=[dict(type='mmdcl.InterruptHook')]))
+    watch_training(cfg)
+    assert [hook.type for hook in cfg.custom_hooks] == [
+        'mmdcl.HeartbeatHook',
+        'mmdcl.InterruptHook',
+    ]
