@@ -81,12 +81,13 @@ def adopt_backbone(
         key: value
         for key, value in (options or {}).items()
         if key.startswith(_DOT)
+        and not key.startswith((f'{_DOT}init_cfg', f'{_DOT}pretrained'))
     }
     if theirs:
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             network = build_network(theirs, trust)
-            if not trust:
-                theirs = network_config(theirs)
+            plain = plain_backbone if trust else network_config
+            theirs = plain(theirs)
         _name_the_network(theirs, cfg.model.backbone)
         if 'head' in cfg.model:
             _take_all(cfg, theirs, network)

@@ -35,6 +35,7 @@ def installed_config(name: str) -> Path:
         str(found.relative_to(folder)): found.stem
         for folder in folders
         for found in sorted(folder.rglob('*.py'))
+        if '_base_' not in found.parts
     }
     near = get_close_matches(Path(path).stem, there.values(), 3, 0.4)
     found = [f'{package}::{p}' for n in near for p in there if there[p] == n]

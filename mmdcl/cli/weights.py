@@ -61,9 +61,9 @@ def no_other_weights(cfg: Config) -> list[str]:
     cfg.load_from, cfg.resume = None, False
     found += _take_out(cfg.model, 'model')
     kept = []
-    for i, hook in enumerate(cfg.get('custom_hooks') or []):
+    for hook in cfg.get('custom_hooks') or []:
         if isinstance(hook, dict) and short_name(hook.get('type')) == _HOOK:
-            found.append(f'custom_hooks.{i} ({_HOOK})')
+            found.append(f'custom_hooks ({_HOOK})')
         else:
             kept.append(hook)
     cfg.custom_hooks = kept

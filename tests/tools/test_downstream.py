@@ -234,7 +234,7 @@ def test_nothing_else_loads_weights():
         'model.pretrained',
         'model.backbone.init_cfg',
         'model.heads.0.init_cfg',
-        'custom_hooks.0 (PretrainedBackboneHook)',
+        'custom_hooks (PretrainedBackboneHook)',
     ]
     assert cfg.load_from is None
     assert cfg.model.pretrained is None

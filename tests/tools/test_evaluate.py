@@ -6,6 +6,8 @@ import evaluate
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 
 from tests.runs import PLAIN, VIEWS, loader, runner
 
@@ -128,3 +130,83 @@ def test_what_stops_it(checkpoint, tmp_path, monkeypatch, capsys):
     torch.save(bare, tmp_path / 'bare.pth')  # the network of the benchmark
     with pytest.raises(SystemExit, match=r'(?s)160 missing.* what network'):
         run(monkeypatch, tmp_path / 'bare.pth', 'linear', config)
+
+
+def test_random_weights_are_random_whatever_the_config_loads(
+    checkpoint, tmp_path, monkeypatch, capsys
+):
+    hook = dict(
+        type='mmdcl.PretrainedBackboneHook', checkpoint=str(checkpoint)
+    )
+    config = benchmark(tmp_path, 'knn', custom_hooks=[hook])
+    init = "model.backbone.init_cfg.type='Pretrained'"
+    init = [init, f'model.backbone.init_cfg.checkpoint={checkpoint}']
+    seen = []
+    networks = evaluate.build_runner
+
+    def build(cfg):
+        seen.append(networks(cfg))
+        return seen[-1]
+
+    monkeypatch.setattr(evaluate, 'build_runner', build)
+    more = ['--out', 'found', '--temperature', '0.2']
+    for flags in (['--random-init'], []):
+        run(
+            monkeypatch,
+            checkpoint,
+            'knn',
+            config,
+            *flags,
+            *more,
+            '--cfg-options',
+            *init,
+        )
+        said = capsys.readouterr().out
+        assert 'init_cfg, custom_hooks (PretrainedBackboneHook)' in said
+    lines = tmp_path.joinpath('found.jsonl').read_text().splitlines()
+    rows = list(map(json.loads, lines))
+    assert [row['weights'] for row in rows] == ['random', 'pretrained']
+    for row in rows:
+        assert (row['k'], row['temperature']) == (5, 0.2)
+    assert 'k=5, temperature=0.2' in tmp_path.joinpath('found.md').read_text()
+    name = 'backbone.layer3.0.conv1.weight'
+    theirs = torch.load(checkpoint, weights_only=False)['state_dict'][name]
+    found = [runner.model.state_dict()[name] for runner in seen]
+    assert not torch.equal(found[0], theirs)
+    assert torch.equal(found[1], theirs)
+    # Initialised as in training, and not as torch's layers are built.
+    fan_out = theirs.shape[0] * theirs.shape[2] * theirs.shape[3]
+    assert found[0].std() == pytest.approx((2 / fan_out) ** 0.5, rel=0.1)
+
+
+def test_a_hook_that_loads_weights_unseen_is_found(
+    checkpoint, tmp_path, monkeypatch
+):
+    @HOOKS.register_module(force=True)
+    class Unseen(Hook):
+        def before_test(self, runner):
+            found = torch.load(checkpoint, weights_only=False)['state_dict']
+            runner.model.load_state_dict(found, strict=False)
+
+    config = benchmark(tmp_path, 'knn', custom_hooks=[dict(type='Unseen')])
+    with pytest.raises(ValueError, match='in spite of --random-init'):
+        run(monkeypatch, checkpoint, 'knn', config, '--random-init')
+    assert not list(tmp_path.glob('**/*.jsonl'))
+
+
+def test_knn_needs_no_classifier(checkpoint, tmp_path, monkeypatch):
+    config = benchmark(tmp_path, 'knn')
+    few = ['--cfg-options', 'model.head.num_classes=3']
+    run(monkeypatch, checkpoint, 'knn', config, '--out', 'found', *few)
+    (row,) = map(json.loads, tmp_path.joinpath('found.jsonl').open())
+    assert row['metrics']['accuracy/top1'] > 20
+
+
+def test_what_is_not_there_is_said(checkpoint, tmp_path, monkeypatch):
+    config = benchmark(tmp_path, 'linear')
+    for part in ('test_dataloader', 'train_dataloader', 'test_evaluator'):
+        none = ['--cfg-options', f'{part}=None']
+        with pytest.raises(SystemExit, match=f'has no {part}'):
+            run(monkeypatch, checkpoint, 'linear', config, *none)
+    with pytest.raises(FileNotFoundError, match='mean mmpretrain::resnet/re'):
+        run(monkeypatch, checkpoint, 'knn', 'mmpretrain::resnet/resnet18.py')
