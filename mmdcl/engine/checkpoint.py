@@ -65,14 +65,6 @@ def _cannot_save(path: str | Path, need: int, error: OSError) -> OSError:
     )
 
 
-def _check_types(given: dict) -> None:
-    for name in ('interval', 'max_keep_ckpts'):
-        require_whole(name, given.get(name, -1), least=-1)
-    flags = ('by_epoch', 'save_last', 'save_optimizer', 'save_param_scheduler')
-    for name in flags:
-        require_flag(name, given.get(name, True))
-
-
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
     """Upstream's ``CheckpointHook``, safe against being killed at any time.
@@ -102,7 +94,6 @@ class AtomicCheckpointHook(CheckpointHook):
     """
 
     def __init__(self, **kwargs) -> None:
-        _check_types(kwargs)
         remote = '://' in str(kwargs.get('out_dir') or '')
         if not (
             remote
@@ -111,6 +102,10 @@ class AtomicCheckpointHook(CheckpointHook):
         ):
             kwargs['backend_args'] = dict(backend=_BACKEND)
         super().__init__(**kwargs)
+        for name in ('interval', 'max_keep_ckpts'):
+            require_whole(name, getattr(self, name), least=-1)
+        for name in ('by_epoch', 'save_last', 'save_optimizer'):
+            require_flag(name, getattr(self, name))
         self._bounded: set[str] = set()
 
     def before_train(self, runner) -> None:

@@ -51,7 +51,11 @@ class ExactIterTrainLoop(IterBasedTrainLoop):
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_iters: int, **kwargs
     ) -> None:
-        check_lengths(max_iters=max_iters, **kwargs)
+        check_lengths(
+            max_iters=max_iters,
+            val_begin=kwargs.get('val_begin', 1),
+            val_interval=kwargs.get('val_interval', 1),
+        )
         self._started = False
         if isinstance(dataloader, dict):
             dataloader = runner.build_dataloader(

@@ -77,11 +77,11 @@ def checked_state(loaded: dict) -> dict | None:
     return state
 
 
-def check_lengths(dynamic_intervals: Any = None, **lengths: Any) -> None:
+def check_lengths(**lengths: Any) -> None:
     """Refuse what is not a whole number, by name."""
     for name, value in lengths.items():
         whole = isinstance(value, float) and value.is_integer()  # as 1e5
-        least = int(name == 'val_interval')
+        least = int(name != 'val_begin')
         require_whole(name, int(value) if whole else value, least)
 
 
@@ -122,7 +122,11 @@ class ExactTrainLoop(EpochBasedTrainLoop):
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_epochs: int, **kwargs
     ) -> None:
-        check_lengths(max_epochs=max_epochs, **kwargs)
+        check_lengths(
+            max_epochs=max_epochs,
+            val_begin=kwargs.get('val_begin', 1),
+            val_interval=kwargs.get('val_interval', 1),
+        )
         super().__init__(runner, dataloader, max_epochs, **kwargs)
         address(self.dataloader, self)
         check_batches(self.dataloader)

@@ -8,6 +8,7 @@ import pytest
 from mmengine.config import Config
 
 import mmdcl.mmcv_ops  # noqa: F401 - before mmpretrain imports mmdet
+from mmdcl import registry
 from mmdcl.cli.arguments import Settings
 from mmdcl.cli.constructors import arguments
 from mmdcl.cli.settings import check_settings, merge_options
@@ -268,3 +269,15 @@ def test_arguments_are_followed_as_far_as_constructors_pass_them(
     found = arguments(kind)
     assert found.open == is_open
     assert set(found.known) == set(names)
+
+
+def test_nothing_of_ours_takes_just_anything():
+    """Else misspelt arguments of it would pass."""
+    kinds = set()
+    for each in vars(registry).values():
+        if isinstance(each, registry.Registry):
+            each.import_from_location()
+            kinds |= set(each.module_dict.values())
+    assert len(kinds) > 20
+    found = {kind.__name__ for kind in kinds if arguments(kind).open}
+    assert found <= {'CustomDataset', 'ImageNet'}, found

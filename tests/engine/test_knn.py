@@ -4,6 +4,8 @@ import pytest
 import torch
 from mmpretrain.evaluation import Accuracy
 
+from mmdcl.engine import knn
+from mmdcl.engine.features import batch_features
 from mmdcl.functional import knn_scores
 from tests.ranks import on_ranks
 from tests.runs import (
@@ -83,13 +85,46 @@ def evaluate(rank, folder):
         launcher='pytorch' if rank is not None else 'none',
         model_wrapper_cfg=wrapper if rank is not None else None,
     )
-    return run.val()
+    found = [run.val()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(knn, 'batch_features', collapsed)
+        return [*found, run.val()]
+
+
+def collapsed(*args):
+    features, labels, places = batch_features(*args)
+    return torch.ones_like(features), labels, places
 
 
 def test_ranks_equal_one_process(tmp_path):
-    """359 images to classify: unequal shares."""
+    """359 images to classify: unequal shares. With all cosines equal, too."""
     (one,) = [evaluate(None, tmp_path)]
     assert on_ranks(2, evaluate, tmp_path) == [one, one]
+
+
+def test_features_that_are_not_finite(tmp_path, monkeypatch):
+    """Left out of the bank, with a word; refused among the queries."""
+
+    def spoilt(*args):
+        features, labels, places = batch_features(*args)
+        for row, place in zip(features, places, strict=True):
+            if place in (3, 300):  # the bank holds 256
+                row[0] = torch.nan
+        return features, labels, places
+
+    monkeypatch.setattr(knn, 'batch_features', spoilt)
+    run = runner(tmp_path)
+    said = []
+    monkeypatch.setattr(run.logger, 'warning', said.append)
+    bank, _, numbers = run.val_loop._bank()
+    assert bank.isfinite().all()
+    assert numbers.tolist() == [*range(3), *range(4, 256)]
+    assert said == [
+        'kNN bank: left out 1 images whose features are NaN or infinite, the '
+        'first is number 3'
+    ]
+    with pytest.raises(OSError, match=r'features of 2 of .* number 3\b'):
+        run.val()
 
 
 def test_save_best_and_test_loop(tmp_path):
@@ -129,7 +164,9 @@ def test_errors_say_what_to_do(tmp_path):
     with pytest.raises(ValueError, match=r'`k` must be'):
         runner(tmp_path, val_cfg=dict(type='mmdcl.KNNValLoop', k=0)).val()
     too_many = dict(type='mmdcl.KNNValLoop', k=300)
-    with pytest.raises(ValueError, match=r'k=300 .* holds only 256'):
+    with pytest.raises(
+        ValueError, match=r'asks for 300 neighbours, but the bank has 256'
+    ):
         runner(tmp_path, val_cfg=too_many).val()
     views = loader('test', VIEWS)
     with pytest.raises(ValueError, match=r'one view an image, got 2'):
