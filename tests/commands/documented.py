@@ -91,7 +91,8 @@ def run(words: list, place: Path, code: int = 0, **variables: str) -> str:
     return said
 
 
-def logged(work_dir: Path) -> list[dict]:
-    """The lines of the newest run's log of numbers."""
+def logged(work_dir: Path, key: str = '') -> list[dict]:
+    """The lines of the newest run's log of numbers, those with a key."""
     newest = max(work_dir.glob('*/vis_data/scalars.json'))
-    return list(map(json.loads, newest.read_text().splitlines()))
+    lines = map(json.loads, newest.read_text().splitlines())
+    return [line for line in lines if not key or key in line]

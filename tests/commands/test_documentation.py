@@ -28,6 +28,6 @@ def test_every_documented_command_is_typed():
     for word in words():
         holds = [command for command in commands if word in command]
         ends = [command for command in holds if command.endswith(word)]
-        if 1 in (len(holds), len(ends)) and len(word) > 7:
+        if 1 in (len(holds), len(ends)) and len(word) > 6:
             named |= {*holds} if len(holds) == 1 else {*ends}
     assert set(commands) <= named, set(commands) - named

@@ -1,14 +1,16 @@
-"""The protocols on VOC, COCO and VOC 2012: their layouts, a step, a metric."""
+"""Detection and segmentation: real layouts, a step, a metric, as typed."""
 
 import json
 import math
 
 import cv2
-import evaluate
 import numpy as np
 import pytest
 import torch
 from mmpretrain.models.backbones import ResNet
+
+from tests.commands import drawn
+from tests.commands.documented import logged, run, typed
 
 pytest.importorskip('mmdet')
 from mmdet.datasets import CocoDataset
@@ -18,7 +20,7 @@ CLASSES = {'dog': (40, 60, 200), 'person': (200, 90, 40)}
 INDEX = {'dog': 12, 'person': 15}  # of VOC's 20, 0 is the background
 
 
-def drawn(name, generator):
+def scene(generator):
     """An image, its map of classes, and ``(class, x1, y1, x2, y2)``."""
     image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     image += generator.integers(0, 30, image.shape, np.uint8)
@@ -54,7 +56,7 @@ def voc(folder, splits, generator):
     for split, count in splits.items():
         names = [f'{split}_{i:06}' for i in range(count)]
         for name in names:
-            image, classes, boxes = drawn(name, generator)
+            image, classes, boxes = scene(generator)
             cv2.imwrite(str(folder / f'JPEGImages/{name}.jpg'), image)
             for kind in maps:
                 cv2.imwrite(str(folder / kind / f'{name}.png'), classes)
@@ -73,7 +75,7 @@ def coco(folder, split, generator):
     ids = {name: 1 + i for i, name in enumerate(names)}
     found['categories'] = [dict(id=ids[name], name=name) for name in ids]
     for i in range(2):
-        image, _, boxes = drawn(i, generator)
+        image, _, boxes = scene(generator)
         name = f'{i:012}.jpg'
         cv2.imwrite(str(folder / split / name), image)
         size = dict(width=WIDTH, height=HEIGHT)
@@ -95,15 +97,17 @@ def coco(folder, split, generator):
 
 
 @pytest.fixture(scope='module')
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('data')
+def user(tmp_path_factory):
+    """A folder with data where OpenMMLab's configs expect them."""
+    place = tmp_path_factory.mktemp('dense')
+    folder = place / 'data'
     generator = np.random.default_rng(0)
     years = folder / 'VOCdevkit'
     voc(years / 'VOC2007', dict(trainval=1, test=2), generator)
     voc(years / 'VOC2012', dict(trainval=1, train=1, aug=1, val=2), generator)
     for split in ('train2017', 'val2017'):
         coco(folder / 'coco', split, generator)
-    return folder
+    return place
 
 
 @pytest.fixture(scope='module')
@@ -145,37 +149,45 @@ for i in '01':
     MAPS += [f'{steps}.2.scale=(160,120)', f'{steps}.3.crop_size=(64,64)']
     MAPS += [f'{steps}.6.size=(64,64)']
 CASES = {
-    'voc0712': ('VOCdevkit', VOC, ['pascal_voc/mAP', 'pascal_voc/AP50']),
-    'coco-fpn': ('coco', COCO, ['coco/bbox_mAP', 'coco/segm_mAP']),
-    'coco-c4': ('coco', COCO, ['coco/bbox_mAP', 'coco/segm_mAP']),
-    'voc12aug': ('VOCdevkit/VOC2012', MAPS, ['mIoU', 'aAcc']),
+    'voc0712': (VOC, ['pascal_voc/mAP', 'pascal_voc/AP50']),
+    'coco-fpn': (COCO, ['coco/bbox_mAP', 'coco/segm_mAP']),
+    'coco-c4': (COCO, ['coco/bbox_mAP', 'coco/segm_mAP']),
+    'voc12aug': (MAPS, ['mIoU', 'aAcc']),
 }
 
 
 @pytest.mark.parametrize('dataset', CASES)
-def test_a_step_and_a_metric(dataset, data, checkpoint, tmp_path, monkeypatch):
-    protocol = 'detection'
-    if dataset == 'voc12aug':
+def test_a_step_and_a_metric(dataset, user, checkpoint):
+    dense = 'segmentation' if dataset == 'voc12aug' else 'detection'
+    if dense == 'segmentation':
         pytest.importorskip('mmseg')
-        protocol = 'segmentation'
-    monkeypatch.chdir(tmp_path)
-    root, options, metrics = CASES[dataset]
-    words = [checkpoint, '--protocol', protocol, '--dataset', dataset]
-    words += ['--data-root', data / root, '--work-dir', 'out']
-    # Visualizers are global by name, and that of mmdet is not of mmseg.
-    named = f'visualizer.name={dataset}'
-    words += ['--out', 'found', '--cfg-options', *SMALL, *options, named]
-    monkeypatch.setattr('sys.argv', ['', *map(str, words)])
-    evaluate.main()
-    row = json.loads(tmp_path.joinpath('found.jsonl').read_text())
+    options, metrics = CASES[dataset]
+    options = ['--cfg-options', *SMALL, *options]
+    if dataset == 'coco-c4':  # as coco-fpn, which is documented
+        words = ['python', 'tools/evaluate.py', checkpoint]
+        words += ['--protocol', dense, '--dataset', dataset, *options]
+        said = run(words, user)
+    else:
+        part = f'--dataset {dataset}'
+        said = typed(part, user, *options, instead={'$C': str(checkpoint)})
+    lines = user.joinpath('work_dirs/evaluate.jsonl').read_text().splitlines()
+    row = json.loads(lines[-1])
     assert row['weights'] == 'pretrained'
     for name in metrics:  # mmseg's are percents
         assert 0 <= row['metrics'][name] <= 100
-    log = next(tmp_path.glob('out/*/vis_data/scalars.json')).read_text()
-    lines = [json.loads(line) for line in log.splitlines()]
-    losses = [line['loss'] for line in lines if 'loss' in line]
+    losses = [line['loss'] for line in logged(user / row['log'], 'loss')]
     assert len(losses) == 1
     assert math.isfinite(losses[0])
     assert losses[0] > 0
-    text = next(tmp_path.glob('out/*/*.log')).read_text()
-    assert 'backbone: all 318 tensors come from' in text
+    assert 'backbone: all 318 tensors come from' in said
+
+
+def test_blood_cells(user, checkpoint):
+    """At the size of a CPU core, the command that once needed operators."""
+    drawn.bccd(user / 'data/BCCD')
+    options = ['train_cfg.max_iters=2', 'default_hooks.checkpoint.interval=2']
+    words = ['python', 'tools/evaluate.py', checkpoint]
+    words += ['--protocol', 'detection', '--dataset', 'bccd']
+    run([*words, '--cfg-options', *options], user)
+    lines = user.joinpath('work_dirs/evaluate.jsonl').read_text().splitlines()
+    assert 'coco/bbox_mAP_50' in json.loads(lines[-1])['metrics']
