@@ -1,5 +1,7 @@
 """Each operator is Pillow's, on each image with its own parameter."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -98,7 +100,7 @@ def test_grayscale_weighs_channels(images):
 
 def test_what_is_gray_keeps_its_level_in_grayscale():
     levels = torch.arange(256).expand(1, 3, 1, 256)
-    for weights in ((1 / 3, 1 / 3, 1 / 3), (0.114, 0.587, 0.299)):
+    for weights in itertools.permutations((0.1, 0.2, 0.7)):
         step = program([(Step.GRAYSCALE, *weights)])
         assert torch.equal(apply_steps(levels, step), levels.float())
 
@@ -132,6 +134,14 @@ def test_bgr_is_mirrored(images):
     assert torch.equal(bgr.flip(1), rgb)
     wrong = apply_steps(images, program(*steps), bgr=True)
     assert (wrong - rgb).abs().mean() > 10
+
+
+def test_blur_continues_the_border():
+    """Of a slope, which a reflection would turn around."""
+    slope = (8 * torch.arange(32)).to(torch.uint8).expand(1, 3, 32, 32)
+    step = [(Step.BLUR, 2.0)]
+    found = apply_steps(slope, program(step))
+    assert (found[0] - pillow(slope[0], step)).abs().max() <= 3
 
 
 def test_a_blur_of_nothing_is_none(images):
