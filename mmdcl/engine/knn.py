@@ -267,12 +267,12 @@ def _not_finite(features: Tensor) -> list[int]:
     return (~features.isfinite().all(1)).nonzero()[:, 0].tolist()
 
 
-def _name(loader: DataLoader, position: int) -> object:
+def _name(loader: DataLoader, position: int) -> str:
     """What a user knows the image by that came at this position."""
     index = list(loader.sampler)[position]
-    if hasattr(loader.dataset, 'get_data_info'):
-        return loader.dataset.get_data_info(index).get('img_path', index)
-    return f'number {index}'
+    named = hasattr(loader.dataset, 'get_data_info')
+    info = loader.dataset.get_data_info(index) if named else {}
+    return info.get('img_path') or f'number {index}'
 
 
 def _with_pipeline(dataset: dict, pipeline: list) -> dict:

@@ -138,9 +138,11 @@ def von_mises_fisher_weight(
         similar positives from being pushed apart.
 
     Raises:
-        ValueError: Sigma is not positive.
+        ValueError: Sigma is not positive, or there is no positive in all.
     """
     require_positive('sigma', sigma)
     among = pos if among is None else among
+    if len(among) == 0:
+        raise ValueError('a mean needs at least one positive, got none')
     log_mean = torch.logsumexp(among / sigma, dim=0) - math.log(len(among))
     return 2 - torch.exp(pos / sigma - log_mean)

@@ -53,8 +53,14 @@ class ContrastiveRowHead(BaseModule):
 
         Returns:
             Scalar.
+
+        Raises:
+            ValueError: No process has an anchor.
         """
-        return gather(self.rows(pos, s)).mean()
+        rows = gather(self.rows(pos, s))
+        if len(rows) == 0:
+            raise ValueError('the global batch holds no images')
+        return rows.mean()
 
     def loss(self, pos: Tensor, neg: Tensor) -> Tensor:
         """Mean loss from cosines that are not yet divided by temperature.

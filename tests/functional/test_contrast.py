@@ -76,3 +76,36 @@ def test_shapes_must_agree():
     pos, s = rows()
     with pytest.raises(ValueError, match=r'got \(16, 1\) and \(16,\)'):
         dcl(pos[:, None], s, 0.1)
+    with pytest.raises(ValueError, match=r'got \(16, 1\) and \(16, 1\)'):
+        dcl(pos[:, None], s[:, None], 0.1)
+    with pytest.raises(ValueError, match=r'got \(1,\) and \(16,\)'):
+        dcl(pos[:1], s, 0.1)
+
+
+@pytest.mark.parametrize(
+    ('value', 'got'),
+    [
+        *(('0.1', r"'0\.1' \(str\)"), (True, r'True \(bool\)')),
+        *((None, 'None'), (torch.ones(2), r'a tensor \(2,\)')),
+        (torch.ones(1), r'a tensor \(1,\)'),
+    ],
+)
+def test_temperature_must_be_a_number(value, got):
+    pos, s = rows()
+    for name, call in dict(
+        temperature=lambda: dcl(pos, s, value),
+        sigma=lambda: von_mises_fisher_weight(pos, value),
+    ).items():
+        message = f'`{name}` must be a number > 0, got {got}'
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+@pytest.mark.filterwarnings('error')
+def test_temperature_may_be_a_tensor():
+    pos, s = rows()
+    tau = torch.tensor(0.1, dtype=torch.double, requires_grad=True)
+    torch.testing.assert_close(dcl(pos, s, tau), dcl(pos, s, 0.1))
+    assert torch.autograd.grad(dcl(pos, s, tau).sum(), tau)[0] != 1
+    with pytest.raises(ValueError, match=r'> 0, got 0'):
+        dcl(pos, s, torch.tensor(0.0))

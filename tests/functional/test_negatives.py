@@ -84,6 +84,8 @@ def test_errors_name_what_they_got():
     z1, z2 = views()
     with pytest.raises(ValueError, match=r'at least 2 images .* got 1'):
         two_view_contrast(z1[:1], z2[:1], 0.1)
+    with pytest.raises(ValueError, match=r'at least 2 images .* got 0'):
+        two_view_contrast(z1[:0], z2[:0], 0.1)
     with pytest.raises(ValueError, match=r'got \(5, 4\) and \(4, 4\)'):
         two_view_contrast(z1, z2[:4], 0.1)
     with pytest.raises(ValueError, match=r'K >= 1, got \(5, 0\)'):

@@ -55,6 +55,8 @@ def test_detach_decides_whether_similar_positives_repel():
     expected = -weight / 0.1 / 4
     torch.testing.assert_close(detached, expected.detach())
     assert (attached - detached).abs().max() > 1
+    (default,) = torch.autograd.grad(DCLWHead().loss(pos, neg), pos)
+    assert torch.equal(default, detached)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
@@ -85,10 +87,14 @@ def test_errors_name_what_they_got(name):
         head.loss(pos, neg[:7])
     with pytest.raises(ValueError, match=r'K >= 1, got \(8, 0\)'):
         head.loss(pos, neg[:, :0])
+    with pytest.raises(ValueError, match=r'no images|got none'):
+        head.loss(pos[:0], neg[:0])
     with pytest.raises(ValueError, match=r'`temperature` must be .* got 0'):
         HEADS[name](temperature=0)
     with pytest.raises(ValueError, match=r'`sigma` must be'):
         DCLWHead(sigma=-1)
+    with pytest.raises(TypeError, match=r'`detach` must be True or False'):
+        DCLWHead(detach='False')
 
 
 RESNET = dict(type='ResNet', depth=18, stem_channels=8, base_channels=8)

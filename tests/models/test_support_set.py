@@ -155,7 +155,9 @@ def test_errors_show_what_they_got():
         support.neighbors(torch.randn(2, 5))
     with pytest.raises(ValueError, match=r'\[1, 4\].*got 5'):
         support.neighbors(torch.randn(2, 3), k=5)
-    with pytest.raises(ValueError, match=r'`size` must be a whole number >= 1, got 0'):
+    with pytest.raises(
+        ValueError, match=r'`size` must be a whole number >= 1, got 0'
+    ):
         SupportSet(size=0)
 
 
