@@ -76,10 +76,10 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def run(monkeypatch, checkpoint, data, *options, dataset='bccd'):
+def run(monkeypatch, checkpoint, data, *options, dataset='bccd', small=SMALL):
     flags = ['--protocol', 'detection', '--dataset', dataset]
     flags += ['--data-root', data, '--work-dir', 'out', '--out', 'found']
-    flags += ['--cfg-options', *SMALL, *options]
+    flags += ['--cfg-options', *small, *options] if small else []
     monkeypatch.setattr('sys.argv', ['', *map(str, [checkpoint, *flags])])
     evaluate.main()
 
@@ -128,7 +128,7 @@ def test_what_stops_it(checkpoint, data, tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=r'no .*trainval\.txt; set .*--data'):
         run(monkeypatch, checkpoint, tmp_path)
     with pytest.raises(SystemExit, match=r'1024 channels.* not 128'):
-        run(monkeypatch, checkpoint, data, dataset='voc0712')
+        run(monkeypatch, checkpoint, data, dataset='voc0712', small=[])
     deep = 'model.backbone.depth=34'
     with pytest.raises(ValueError, match='80 missing'):
         run(monkeypatch, checkpoint, data, deep)
