@@ -50,6 +50,7 @@ TESTS = {
         ['neighbors', 'properties', '../models/test_support_set'],
         [],
     ),
+    'functional/derivatives': (['second_derivatives'], []),
     'functional/gather': (['gather', 'negatives'], ['gather', 'tiles']),
     'functional/photometric': (['photometric'], []),
     'models/heads': (

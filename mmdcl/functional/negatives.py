@@ -6,15 +6,10 @@ import torch
 from torch import Tensor
 
 from .contrast import require_positive
+from .derivatives import FIRST_ONLY, require_plain
 from .gather import Peers, gather_rows
-from .tiles import (
-    FIRST_ONLY,
-    LOWEST_TEMPERATURE,
-    against_columns,
-    among_all,
-    require_plain,
-)
-from .unit import full_precision, normalise
+from .tiles import LOWEST_TEMPERATURE, against_columns, among_all
+from .unit import full_precision, normalise, normalise_once
 
 
 class Contrast(NamedTuple):
@@ -52,13 +47,14 @@ def log_sum_negatives(neg: Tensor, temperature: float | Tensor) -> Tensor:
     return torch.logsumexp(full_precision(neg) / temperature, dim=1)
 
 
-def _normalised(view1: Tensor, view2: Tensor) -> Tensor:
+def _normalised(view1: Tensor, view2: Tensor, tiled: bool) -> Tensor:
     if view1.ndim != 2 or view1.shape != view2.shape:
         raise ValueError(
             'the two views must both be (B, D), got '
             f'{tuple(view1.shape)} and {tuple(view2.shape)}'
         )
-    return normalise(torch.stack([view1, view2]))  # (2, B, D)
+    views = torch.stack([view1, view2])  # (2, B, D)
+    return normalise_once(views) if tiled else normalise(views)
 
 
 def _peers(views: Tensor) -> Peers:
@@ -155,10 +151,11 @@ def two_view_contrast(
     """
     require_positive('temperature', temperature)
     with torch.autocast(view1.device.type, enabled=False):
-        z = _normalised(view1, view2)
+        tiled = _in_tiles(temperature, tile)
+        z = _normalised(view1, view2, tiled)
         peers = _peers(z)
         pos = (z[0] * z[1]).sum(-1)
-        if _in_tiles(temperature, tile):
+        if tiled:
             s, columns = among_all(z, float(temperature), tile, peers)
         else:
             columns = _columns(z, peers)
@@ -203,8 +200,9 @@ def neighbor_contrast(
     """
     require_positive('temperature', temperature)
     with torch.autocast(prediction1.device.type, enabled=False):
-        p = _normalised(prediction1, prediction2)
-        n = _normalised(neighbor1, neighbor2).to(p.dtype)
+        tiled = _in_tiles(temperature, tile)
+        p = _normalised(prediction1, prediction2, tiled)
+        n = _normalised(neighbor1, neighbor2, tiled).to(p.dtype)
         if n.shape != p.shape:
             raise ValueError(
                 'neighbours and predictions must both be (B, D), got '
@@ -217,10 +215,10 @@ def neighbor_contrast(
         parts = [(n, columns)]
         if not both_views:
             parts = [(n[:1], columns[1:]), (n[1:], columns[:1])]
-        rows, in_tiles = [], _in_tiles(temperature, tile)
+        rows = []
         for anchors, negatives in parts:
             given = (anchors, negatives, peers.own.start)
-            if in_tiles:
+            if tiled:
                 s = against_columns(*given, float(temperature), tile)
             else:
                 s = _all_at_once(*given, temperature)

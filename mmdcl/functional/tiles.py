@@ -16,61 +16,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
+from .derivatives import once, require_plain
 from .gather import Peers
 
 # From here on exp(1 / temperature), summed over any batch, is a float32.
 LOWEST_TEMPERATURE = 0.03
 # Bytes of exponentials that are kept for the backward, not computed again.
 _KEPT = 2**25
-FIRST_ONLY = (
-    'the loss in tiles has first derivatives only, not by the temperature '
-    'and not through torch.func; set `tile=0` to compute all similarities '
-    'at once, which has them all'
-)
-
-
-# Of torch alone, and not of each version.
-_WRAPPERS = [
-    getattr(torch._C._functorch, f'is_{kind}tensor')
-    for kind in ('batched', 'gradtracking', 'functional', 'legacy_batched')
-    if hasattr(torch._C._functorch, f'is_{kind}tensor')
-]
-is_compiling = getattr(torch.compiler, 'is_compiling', lambda: False)
-
-
-def require_plain(*tensors: Tensor) -> None:
-    """Raise if a transform (vmap, jvp, torch.func.grad) is at work."""
-    if is_compiling():
-        return
-    for x in tensors:
-        if (
-            any(wrapped(x) for wrapped in _WRAPPERS)
-            or forward_ad.unpack_dual(x).tangent is not None  # type: ignore
-        ):
-            raise NotImplementedError(FIRST_ONLY)
-
-
-class _Once(torch.autograd.Function):
-    """Gradients as they are, which cannot be differentiated again."""
-
-    @staticmethod
-    def forward(ctx: Any, found: Tensor, *_: Tensor) -> Tensor:
-        return found.view_as(found)
-
-    @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> None:
-        raise NotImplementedError(FIRST_ONLY)
-
-
-def _once(found: Tensor | None, *sources: Tensor) -> Tensor | None:
-    """``found``, computed from ``sources`` without a graph."""
-    graph = torch.is_grad_enabled() and not is_compiling()
-    if found is None or not graph:
-        return found
-    once: Tensor = _Once.apply(found, *sources)
-    return once
 
 
 def _tile(device: torch.device) -> int:
@@ -230,7 +183,7 @@ class _AmongAll(torch.autograd.Function):
             torch.autocast(grad.device.type, enabled=False),
         ):
             found = _among_all_backward(ctx, grad, columns, sums)
-        return _once(found, grad, views), None, None, None
+        return once(found, grad, views), None, None, None
 
 
 def _among_all_backward(
@@ -300,8 +253,8 @@ class _AgainstColumns(torch.autograd.Function):
             torch.autocast(grad.device.type, enabled=False),
         ):
             found = _against_columns_backward(ctx, grad, *saved)
-        once = [_once(x, grad, anchors, columns) for x in found]
-        return *once, None, None, None
+        first = [once(x, grad, anchors, columns) for x in found]
+        return *first, None, None, None
 
 
 def _against_columns_backward(

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ..arguments import require_whole
 from ..functional import nearest, normalise
+from ..functional.derivatives import is_compiling
 from ..functional.gather import Peers
-from ..functional.tiles import is_compiling
 from ..registry import MODELS
 
 _UNKNOWN = -1
