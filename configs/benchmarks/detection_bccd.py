@@ -74,9 +74,7 @@ test_dataloader = dict(
     ),
 )
 test_evaluator = dict(ann_file=None)  # the boxes that the dataset has
-train_cfg = dict(
-    _delete_=True, type='mmdcl.ExactIterTrainLoop', max_iters=150
-)
+train_cfg = dict(_delete_=True, type='mmdcl.ExactIterTrainLoop', max_iters=150)
 optim_wrapper = dict(optimizer=dict(lr=0.01), clip_grad=dict(max_norm=10))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=30),
