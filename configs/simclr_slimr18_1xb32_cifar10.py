@@ -30,8 +30,7 @@ param_scheduler = [
 train_cfg = dict(max_epochs=8, val_interval=8)
 auto_scale_lr = dict(base_batch_size=32)
 custom_hooks = [
-    dict(type='mmdcl.InvalidLossHook'),
-    dict(type='mmdcl.CheckpointMatchHook'),
+    *_base_.custom_hooks[:-1],
     dict(type='mmdcl.ProgressHook', val_before_train=True),
 ]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))
