@@ -59,6 +59,15 @@ def test_a_data_folder_without_images(state, tmp_path):
     assert '--data-root PATH' in message(error)
 
 
+@pytest.mark.parametrize(
+    'option',
+    ['optim_wraper.optimizer.lr=0.5', 'model.head.temprature=0.2'],
+)
+def test_a_misspelt_setting(option):
+    with pytest.raises(SystemExit, match='did you mean `'):
+        prepare(DIGITS, '--cfg-options', option)
+
+
 def test_flags_reach_the_config(tmp_path):
     cfg = prepare(
         DIGITS,
@@ -72,6 +81,7 @@ def test_flags_reach_the_config(tmp_path):
     assert cfg.model.head.temperature == 0.3
     assert cfg.train_dataloader.batch_size == 7
     assert cfg.train_dataloader.collate_fn.type == 'default_collate'
+    assert dict(type='mmdcl.SizesHook') in cfg.custom_hooks
 
 
 def test_evaluators_follow_the_data():
