@@ -150,9 +150,10 @@ def nearest(
             if len(features) == 0:
                 continue
             rows += len(features)
-            columns = features.float() if normalised else features
             added = offset[0] if offset else queries.new_zeros(()).float()
-            if not normalised:
+            if normalised:
+                columns = features.float()
+            else:
                 added = added.expand(len(features))
                 columns, added = _unit_rows(features, added)
             for i, part in enumerate(parts):

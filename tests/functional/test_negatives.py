@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -5,6 +7,7 @@ from mmdcl.functional import (
     dcl,
     info_nce,
     log_sum_negatives,
+    neighbor_contrast,
     two_view_contrast,
     von_mises_fisher_weight,
 )
@@ -70,6 +73,48 @@ def test_mean_negative_cosine():
         )
 
 
+@pytest.mark.parametrize('tile', [None, 0])
+@pytest.mark.parametrize('both_views', [False, True])
+def test_mean_negative_cosine_of_neighbours(both_views, tile):
+    x = [*views(), *views(seed=1)]
+    z = [torch.nn.functional.normalize(view, dim=1) for view in x]
+    contrast = neighbor_contrast(*x, 0.1, both_views, tile)
+    assert not contrast.neg.requires_grad
+    assert not two_view_contrast(*x[:2], 0.1, tile).neg.requires_grad
+    for i in range(10):
+        columns = z[2:] if both_views else [z[3 - i // 5]]
+        others = [
+            z[i // 5][i % 5] @ c[j]
+            for c in columns
+            for j in range(5)
+            if j != i % 5
+        ]
+        wanted = torch.stack(others).mean()
+        torch.testing.assert_close(contrast.neg[i], wanted)
+
+
+def test_negatives_of_the_other_view_are_the_default():
+    x = [*views(), *views(seed=1)]
+    for got, want in zip(
+        neighbor_contrast(*x, 0.1),
+        neighbor_contrast(*x, 0.1, both_views=False),
+        strict=True,
+    ):
+        assert torch.equal(got, want)
+
+
+def test_log_sum_of_a_matrix():
+    neg = torch.rand(5, 7, dtype=torch.double) * 2 - 1
+    expected = [math.log(sum(math.exp(x / 0.2) for x in r)) for r in neg]
+    found = log_sum_negatives(neg, 0.2)
+    torch.testing.assert_close(found, torch.tensor(expected).double())
+    for shape in [(5,), (5, 7, 2)]:
+        with pytest.raises(ValueError, match=r'must be \(N, K\)'):
+            log_sum_negatives(torch.ones(shape), 0.1)
+    with pytest.raises(ValueError, match=r'`temperature` must be'):
+        log_sum_negatives(neg, -1)
+
+
 def test_half_precision_is_widened_and_autocast_ignored():
     z = [view.detach().to(torch.bfloat16) for view in views()]
     expected = two_view_contrast(*(view.float() for view in z), 0.1)
@@ -92,3 +137,7 @@ def test_errors_name_what_they_got():
         log_sum_negatives(torch.empty(5, 0), 0.1)
     with pytest.raises(ValueError, match=r'`temperature` must be'):
         two_view_contrast(z1, z2, 0)
+    with pytest.raises(ValueError, match=r'`temperature` must be'):
+        neighbor_contrast(z1, z2, z1, z2, 0)
+    with pytest.raises(ValueError, match=r'got \(5, 4\) and \(4, 4\)'):
+        neighbor_contrast(z1, z2, z1[:4], z2[:4], 0.1)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmdcl.functional import knn_scores, nearest
+from mmdcl.functional.neighbors import _keys
 
 
 def data(q=11, m=57, d=6, classes=4):
@@ -50,7 +51,7 @@ def test_bank_smaller_than_k():
         knn_scores(queries, bank, labels, 4, k=58)
 
 
-@pytest.mark.parametrize('k', [1, 4, 23])
+@pytest.mark.parametrize('k', [1, 2, 4, 23])
 def test_of_equal_cosines_the_lowest_number_is_nearest(k):
     """However bank and queries are cut, and in whatever order tiles come."""
     queries, bank, _ = data(q=40, m=8, d=64)
@@ -139,3 +140,18 @@ def test_no_queries_and_no_neighbours():
         knn_scores(queries, bank, labels, 4, k=0)
     with pytest.raises(ValueError, match=r'k=1 .* holds only 0'):
         knn_scores(queries, bank[:0], labels[:0], 4, k=1)
+    with pytest.raises(ValueError, match=r'`temperature` must be'):
+        knn_scores(queries, bank, labels, 4, 7, temperature=0)
+
+
+def test_defaults_are_those_of_the_literature():
+    """Wu et al., CVPR 2018: temperature 0.07; 20 neighbours vote."""
+    queries, bank, labels = data()
+    found = knn_scores(queries, bank, labels, 4)
+    assert torch.equal(found, knn_scores(queries, bank, labels, 4, 20, 0.07))
+
+
+def test_minus_zero_is_zero():
+    number = torch.zeros(1, 1, dtype=torch.long)
+    zeros = torch.tensor([[-0.0]]), torch.tensor([[0.0]])
+    assert len({int(_keys(zero, number)) for zero in zeros}) == 1

@@ -106,6 +106,12 @@ def test_a_temperature_with_a_gradient(contrast):
         func.grad(lambda t: mean_loss(contrast, 'dcl', None, t)(*z))(
             tau.detach()
         )
+    with refused():
+        func.jvp(
+            lambda t: mean_loss(contrast, 'dcl', None, t)(*z),
+            (tau.detach(),),
+            (tau.detach(),),
+        )
     (found,) = grad(mean_loss(contrast, 'dcl', 0, tau)(*z), tau)
     above, below = (
         mean_loss(contrast, 'dcl', None, 0.3 + s)(*z) for s in (step, -step)
