@@ -67,12 +67,15 @@ def strike(run: Run, kind: str, draw: random.Random, whole: float) -> str:
         return ''
     hit = {'saving': any(run.folder.glob('*.partial'))}
     hit['knn'] = run.validating()
-    if kind == 'process':
-        for pid in set(run.pids) - set(run.codes):
-            os.killpg(pid, signal.SIGKILL)
-    else:
-        number = signal.SIGTERM if kind == 'told' else signal.SIGKILL
-        os.kill(victim, number)
+    try:
+        if kind == 'process':
+            for pid in set(run.pids) - set(run.codes):
+                os.killpg(pid, signal.SIGKILL)
+        else:
+            number = signal.SIGTERM if kind == 'told' else signal.SIGKILL
+            os.kill(victim, number)
+    except ProcessLookupError:
+        return ''
     return kind if hit.get(kind, True) else 'process'
 
 
