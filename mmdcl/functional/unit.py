@@ -76,7 +76,6 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor | None:
-        require_plain(grad)
         unit, inverse, x = ctx.saved_tensors
         with torch.no_grad():
             along = (grad * unit).sum(-1, keepdim=True)

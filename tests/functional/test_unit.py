@@ -60,3 +60,18 @@ def test_usual_rows_have_the_bits_of_torch():
     x = torch.randn(50, 17)
     for way in WAYS:
         assert torch.equal(way(x), torch.nn.functional.normalize(x, dim=1))
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_any_number_of_dimensions_and_of_gradients(way):
+    x = torch.randn(2, 4, 3, dtype=torch.double, requires_grad=True)
+    found = way(x)
+    torch.testing.assert_close(found.flatten(0, 1), way(x.flatten(0, 1)))
+    weights = torch.randn(5, 2, 4, 3, dtype=torch.double)
+    (batched,) = torch.autograd.grad(
+        found, x, weights, retain_graph=True, is_grads_batched=True
+    )
+    for weight, got in zip(weights, batched, strict=True):
+        plain = torch.nn.functional.normalize(x, dim=-1)
+        (wanted,) = torch.autograd.grad(plain, x, weight)
+        torch.testing.assert_close(got, wanted)
