@@ -175,6 +175,8 @@ class Watch:
         log = threading.Thread(target=self._log, args=(text,), daemon=True)
         log.start()
         log.join(timeout=5)
+        if self._rank:  # the first one's log is kept: let it find out, too
+            time.sleep(2 * self._period)
         end_children()
         os._exit(1)
 

@@ -32,7 +32,7 @@ def rank(number, folder, how):
         'gloo', init_method=where, rank=number, world_size=2
     )
     hooks = [
-        dict(type='mmdcl.HeartbeatHook', timeout=4, patience=60),
+        dict(type='mmdcl.HeartbeatHook', timeout=6, patience=60),
         dict(type=Silent, how=how),
     ]
     train(number, folder, 2, custom_hooks=hooks)
@@ -58,8 +58,10 @@ def test_a_silent_rank_is_named(how, tmp_path):
             process.kill()
     said = next(tmp_path.glob('*/*.log')).read_text()
     assert f'rank 1 (process {ranks[1].pid} on ' in said
-    reason = 'no sign of life' if how == 'stops' else 'not got further'
-    assert reason in said
+    # Its last sign may be heard after its last step.
+    assert 'not got further' in said or (
+        how == 'stops' and 'no sign of life' in said
+    )
 
 
 def test_ranks_that_work_are_left_alone(tmp_path):

@@ -24,6 +24,7 @@ from tests.engine.test_train_loop import (
 )
 from tests.ranks import on_ranks
 
+pytestmark = pytest.mark.usefixtures('_interruptible')
 HOOK = dict(type='mmdcl.InterruptHook')
 PARTS = ('state_dict', 'optimizer', 'param_schedulers', 'ema_state_dict')
 

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from mmdcl.cli.ending import watch_training
 
+pytestmark = pytest.mark.usefixtures('_interruptible')
 ROOT = Path(__file__).parents[2]
 # Stands for Python: prints what it is asked for, and starts nothing.
 ECHO = '#!/bin/sh\necho "$MMDCL_COMMAND" "$MASTER_PORT" "$@"\n'
