@@ -62,6 +62,15 @@ def test_weight_is_one_for_infinite_sigma_and_stable_for_tiny_sigma():
     assert tiny.isfinite().all()
 
 
+def test_weight_among_one_and_none():
+    pos, _ = rows()
+    torch.testing.assert_close(
+        von_mises_fisher_weight(pos[:1]), torch.ones_like(pos[:1])
+    )
+    with pytest.raises(ValueError, match='at least one positive, got none'):
+        von_mises_fisher_weight(pos, among=pos[:0])
+
+
 @pytest.mark.parametrize('temperature', [0, -0.1, math.nan, math.inf])
 def test_temperature_must_be_positive(temperature):
     pos, s = rows()
