@@ -95,6 +95,18 @@ def test_a_graph_of_the_gradient_alone_is_no_reason_to_refuse():
     torch.testing.assert_close(grad(loss(*z), z, create_graph=True), first)
 
 
+def test_neighbours_may_be_constants():
+    """As in NNCLR: one of two gradients is not asked for."""
+    z = views()
+    constant = [x.detach() for x in z]
+    loss = neighbor_contrast(*constant, *z, 0.3).s.sum()
+    first = grad(loss, z, create_graph=True)
+    dense = neighbor_contrast(*constant, *z, 0.3, tile=0).s.sum()
+    torch.testing.assert_close(first, grad(dense, z))
+    with refused():
+        grad(first[0].sum(), z)
+
+
 @pytest.mark.parametrize('contrast', CONTRASTS)
 def test_a_temperature_with_a_gradient(contrast):
     z, step = views(), 1e-6
