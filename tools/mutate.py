@@ -249,7 +249,9 @@ class Mutator(ast.NodeVisitor):
         if len(given) > 1 and plain:
             rest = [self.text(x) for x in (*given[2:], *node.keywords)]
             swapped = [self.text(given[1]), self.text(given[0]), *rest]
-            self.add(node, f'{self.text(node.func)}({", ".join(swapped)})')
+            if swapped[0] != swapped[1]:
+                text = f'{self.text(node.func)}({", ".join(swapped)})'
+                self.add(node, text)
         self.generic_visit(node)
 
 

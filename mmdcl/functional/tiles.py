@@ -101,7 +101,6 @@ def among_all(
     Returns:
         ``(V, B)`` rows, and ``(V, G, D)`` all embeddings, without gradient.
     """
-    require_plain(views)
     tile = tile or _tile(views.device)
     s, columns = _AmongAll.apply(views, temperature, tile, peers)
     shape = (len(views), peers.total, views.shape[2])
@@ -127,7 +126,6 @@ def against_columns(
     Returns:
         ``(A, B)`` rows.
     """
-    require_plain(anchors, columns)
     tile = tile or _tile(columns.device)
     s: Tensor = _AgainstColumns.apply(
         anchors, columns, first, temperature, tile

@@ -73,3 +73,41 @@ def test_below_the_bound_the_whole_matrix_is_used():
             assert float(s[i]) == pytest.approx(float(wanted), rel=1e-4)
     with pytest.raises(ValueError, match=r'`tile` must be >= 0, got -1'):
         two_view_contrast(*z, 0.1, -1)
+
+
+def contrasts(z):
+    """Both kernels; the first one's matrix is half as large by symmetry."""
+    return (
+        (lambda: two_view_contrast(*z, 0.1, 4).s, 16 * 16 * 8 // 2),
+        (lambda: neighbor_contrast(*z, *z, 0.1, True, 4).s, 8 * 16 * 8),
+    )
+
+
+@pytest.mark.parametrize('which', [0, 1])
+def test_what_fits_is_kept_for_the_backward(which, monkeypatch):
+    products = []
+    mm = torch.mm
+    monkeypatch.setattr(
+        torch, 'mm', lambda *x, **y: products.append(1) or mm(*x, **y)
+    )
+    z = [normal(8, 3), normal(8, 3)]
+    call, size = contrasts(z)[which]
+    for budget, again in ((size, False), (size - 1, True)):
+        monkeypatch.setattr(tiles, '_KEPT', budget)
+        products.clear()
+        s = call()
+        forward = len(products)
+        assert forward > 1
+        torch.autograd.grad(s.sum(), z)
+        assert len(products) == forward * (1 + again)
+
+
+@pytest.mark.parametrize('which', [0, 1])
+def test_the_backward_ignores_autocast(which):
+    z = [normal(8, 3).detach().float().requires_grad_() for _ in '12']
+    call, _ = contrasts(z)[which]
+    expected = torch.autograd.grad(call().sum(), z)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = torch.autograd.grad(call().sum(), z)
+    for got, want in zip(found, expected, strict=True):
+        assert torch.equal(got, want)
