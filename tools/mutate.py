@@ -51,7 +51,10 @@ TESTS = {
         [],
     ),
     'functional/derivatives': (['second_derivatives'], []),
-    'functional/gather': (['gather', 'negatives'], ['gather', 'tiles']),
+    'functional/gather': (
+        ['gather', 'negatives'],
+        ['gather', 'tiles', 'second_derivatives'],
+    ),
     'functional/photometric': (['photometric'], []),
     'models/heads': (
         ['../models/test_heads'],

@@ -4,7 +4,12 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from mmdcl.functional import gather, gather_rows, stream_rows
+from mmdcl.functional import (
+    gather,
+    gather_rows,
+    global_means,
+    stream_rows,
+)
 from tests.ranks import on_ranks
 
 SIZES = (3, 1, 2)
@@ -64,3 +69,37 @@ def test_identity_on_one_process():
     tiles = list(stream_rows(x, x[:, 0], device=x.device, tile=2))
     assert [len(tile) for tile, _ in tiles] == [2, 2, 1]
     assert torch.equal(torch.cat([tile for tile, _ in tiles]), x)
+
+
+WATCHED = [
+    dict(rows=[1.0, 2.0], weighted=([5, 7], [True, False]), nobody=None),
+    dict(rows=[], weighted=None, nobody=None),
+    dict(rows=[6.0], weighted=([3], [True]), nobody=None),
+]
+
+
+def watch(rank, shares, dtype=torch.double):
+    watched = dict(shares[rank or 0])
+    watched['rows'] = torch.tensor(watched['rows'], requires_grad=True)
+    if watched['weighted'] is not None:
+        watched['weighted'] = tuple(map(torch.tensor, watched['weighted']))
+    return global_means(watched, torch.zeros(3, dtype=dtype))
+
+
+def test_means_over_the_rows_of_all_ranks():
+    """Not the mean of means; nothing of a rank without rows, and no NaN."""
+    expected = dict(rows=3.0, weighted=4.0, nobody=0.0)
+    for found in on_ranks(3, watch, WATCHED):
+        assert {name: float(x) for name, x in found.items()} == expected
+        assert {x.dtype for x in found.values()} == {torch.double}
+
+
+def test_means_of_one_process():
+    found = watch(None, WATCHED, torch.bfloat16)
+    assert {name: float(x) for name, x in found.items()} == dict(
+        rows=1.5, weighted=5.0, nobody=0.0
+    )
+    assert {x.dtype for x in found.values()} == {torch.float32}
+    assert not any(x.requires_grad or x.ndim for x in found.values())
+    scalar = global_means(dict(fill=torch.tensor(0.25)), torch.zeros(1))
+    assert scalar == dict(fill=torch.tensor(0.25))
