@@ -34,6 +34,7 @@ MAY_IMPORT = {
     | UPSTREAM,
     'mmcv_ops.py': {'torch', 'torchvision'},
     'arguments.py': set(),
+    'handlers.py': set(),
     '__init__.py': set(),
 }
 # Rooms whose processes agree on what to do.
@@ -41,6 +42,8 @@ AGREE = ('engine', 'cli')
 STANDARD = sys.stdlib_module_names
 for room in ('models', 'engine', 'datasets', 'cli'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.arguments'}
+for room in ('engine', 'cli'):
+    MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.handlers'}
 
 
 def imports(path: Path) -> set[str]:

@@ -7,7 +7,8 @@ _IN_MEMORY_RGB = ('CIFAR10', 'CIFAR100')
 _OTHER = {'rgb': 'bgr', 'bgr': 'rgb'}
 
 
-def _short(kind: Any) -> str:
+def short_name(kind: Any) -> str:
+    """Of a registered class, given as a name, a dotted name or itself."""
     return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
@@ -28,10 +29,12 @@ def channel_order(dataset: Any, turned_around: bool) -> str | None:
         dataset = dataset.get('dataset') or dataset['datasets'][0]
     if not isinstance(dataset, Mapping) or 'type' not in dataset:
         return None
-    kind = _short(dataset['type'])
+    kind = short_name(dataset['type'])
     order = 'rgb' if kind in _IN_MEMORY_RGB else None
     for step in dataset.get('pipeline') or []:
-        name = _short(step.get('type')) if isinstance(step, Mapping) else ''
+        name = (
+            short_name(step.get('type')) if isinstance(step, Mapping) else ''
+        )
         if name == 'LoadImageFromFile':
             order = 'bgr'
         elif name == 'ChannelOrder':

@@ -1,19 +1,17 @@
 """A signal asks training to end; a second one ends it."""
 
-import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 from torch.utils.data import DataLoader
 
-# Slurm sends the third as its notice; the last says that a terminal closed.
-_NAMES = ('SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGHUP')
+from ..handlers import Handlers, end_children, numbers, say
+
 # Seconds within which signals count as one: launchers pass on what the
 # terminal sends to all processes anyhow.
 _TOGETHER = 1.0
@@ -38,24 +36,16 @@ class Signals:
         self._asked_at = 0.0
         self._running, self._on_first = running, on_first
         self._pid = os.getpid()
-        self._before: dict[int, Any] = {}
+        # None is a handler that is not Python's.
+        kept = (signal.SIG_IGN, None)
+        self._handlers = Handlers(self._receive, lambda x: x not in kept)
 
     def install(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in _numbers():
-            before = signal.getsignal(number)
-            if before not in (signal.SIG_IGN, None):  # None: not Python's
-                self._before[number] = before
-                signal.signal(number, self._receive)
+        self._handlers.install()
 
     def restore(self) -> None:
         """Give back what was there before."""
-        while self._before:
-            number, handler = self._before.popitem()
-            # Not if someone else has taken it meanwhile.
-            if signal.getsignal(number) == self._receive:
-                signal.signal(number, handler)
+        self._handlers.restore()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._pid:  # a worker that was forked
@@ -69,7 +59,7 @@ class Signals:
             self._on_first(self.asked)
         elif time.monotonic() - self._asked_at > _TOGETHER:
             say(f'{signal.Signals(number).name} again: ending at once')
-            end_children()
+            end_children(daemons_only=True)
             signal.signal(number, signal.SIG_DFL)
             os.kill(self._pid, number)
 
@@ -79,19 +69,6 @@ class Signals:
                 return True
             frame = frame.f_back
         return False
-
-
-def say(text: str) -> None:
-    """Print a line, also from within a signal handler or beside a deadlock."""
-    with suppress(OSError):
-        os.write(2, f'{text}\n'.encode())
-
-
-def end_children() -> None:
-    """Kill dataloader workers, which else find out after seconds."""
-    for child in multiprocessing.active_children():
-        if child.daemon:
-            child.kill()
 
 
 def shield(loader: Any) -> None:
@@ -111,7 +88,7 @@ class _Shielded:
         self._init = init
 
     def __call__(self, worker: int) -> None:
-        for number in _numbers():
+        for number in numbers():
             if number != signal.SIGTERM:
                 signal.signal(number, signal.SIG_IGN)
         # By SIGTERM the main process ends its workers, too: who sends it
@@ -129,7 +106,3 @@ def _obey_parent() -> None:
         sender = signal.sigwaitinfo({signal.SIGTERM}).si_pid
         if sender == parent or os.getppid() != parent:
             os._exit(0)
-
-
-def _numbers() -> list[int]:
-    return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.dist import get_rank, get_world_size
 
-from .signals import end_children, say
+from ..handlers import end_children, say
 
 _runs = count()  # trainings of this process, the same number on all ranks
 
@@ -177,7 +177,7 @@ class Watch:
         log.join(timeout=5)
         if self._rank:  # the first one's log is kept: let it find out, too
             time.sleep(2 * self._period)
-        end_children()
+        end_children(daemons_only=True)
         os._exit(1)
 
     def _log(self, text: str) -> None:
