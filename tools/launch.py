@@ -20,10 +20,12 @@ from mmengine.runner import Runner
 
 import mmdcl
 from mmdcl.checkpoints import read_checkpoint
+from mmdcl.checkpoints.channels import short_name
 from mmdcl.checkpoints.strict import only_strict, refuse_address
 from mmdcl.cli.arguments import Settings
 from mmdcl.cli.config_path import installed_config
 from mmdcl.cli.ending import ends_with_a_word
+from mmdcl.cli.hooks import add_hooks
 from mmdcl.cli.settings import check_settings, merge_options
 from mmdcl.cli.work_dir import own_log_folder, prepare_work_dir
 
@@ -179,10 +181,9 @@ def finish_config(cfg: Config, args: argparse.Namespace, **loader) -> None:
                 cfg[name].collate_fn.pop('_scope_', None)
     for where, dataset in _datasets(cfg):
         _check_data(where, dataset)
-    hooks = cfg.get('custom_hooks') or []
-    checks = [dict(type=f'mmdcl.{x}') for x in ('DataCheckHook', 'SizesHook')]
     if cfg.get('default_scope') == 'mmpretrain':
-        cfg.custom_hooks = [*(x for x in checks if x not in hooks), *hooks]
+        checks = ('DataCheckHook', 'SizesHook')
+        add_hooks(cfg, *(dict(type=f'mmdcl.{x}') for x in checks), first=True)
     prepare_work_dir(cfg.work_dir)
     if on_cpu and cfg.launcher != 'none':
         _distribute_on_cpu(cfg)
@@ -224,8 +225,7 @@ def _datasets(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:
 
 def _check_data(where: str, dataset: ConfigDict) -> None:
     root = dataset.get('data_root')
-    kind = dataset.get('type')
-    kind = getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+    kind = short_name(dataset.get('type'))
     if not root or '://' in root or kind not in FOLDERS:
         return
     prefix = dataset.get('data_prefix') or dataset.get('split') or ''

@@ -56,9 +56,9 @@ def main() -> None:
     args = parse_args()
     # Slow to import, and --help needs none of it.
     from mmdcl.cli.ending import watch_training
-    from mmdcl.cli.resuming import resume
+    from mmdcl.cli.resuming import expect_resume, resume
     from mmdcl.cli.work_dir import claim_work_dir
-    from mmdcl.engine.resume import check_training, expect_resume
+    from mmdcl.engine.resume import check_training
 
     if args.resume_with_changes and not args.resume:
         args.resume = 'auto'

@@ -7,31 +7,13 @@ from typing import Any
 from torch import nn
 
 from .channels import channel_order
+from .config_text import as_data, assignments
 
-_LONGEST = 1_000_000  # characters; configs have some thousands
 _INSTEAD = 'give the config of its network by --config'
 
 
-def _value(node: ast.expr) -> Any:
-    """A literal, or ``dict(...)`` of such."""
-    if isinstance(node, ast.Call):
-        named_dict = isinstance(node.func, ast.Name) and node.func.id == 'dict'
-        named = all(key.arg for key in node.keywords)
-        if not named_dict or node.args or not named:
-            raise ValueError(ast.unparse(node))
-        return {key.arg: _value(key.value) for key in node.keywords}
-    if isinstance(node, ast.Dict):
-        if None in node.keys:
-            raise ValueError(ast.unparse(node))
-        keys = [_value(key) for key in node.keys]
-        return dict(zip(keys, map(_value, node.values), strict=True))
-    if isinstance(node, (ast.List, ast.Tuple)):
-        kind = list if isinstance(node, ast.List) else tuple
-        return kind(_value(element) for element in node.elts)
-    try:
-        return ast.literal_eval(node)
-    except ValueError as error:
-        raise ValueError(ast.unparse(node)) from error
+def _refuse(node: ast.expr) -> None:
+    raise ValueError(ast.unparse(node))
 
 
 def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,33 +36,23 @@ def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not isinstance(text, str):
         return {}
-    if len(text) > _LONGEST:
-        raise ValueError(
-            f'the config in the checkpoint has {len(text):,} characters; '
-            f'at most {_LONGEST:,} are read'
-        )
     try:
-        statements = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        assigned = assignments(text)
+    except ValueError as error:
         raise ValueError(
-            'the config in the checkpoint cannot be read '
-            f'({type(error).__name__}: {str(error)[:80]}); {_INSTEAD}'
+            f'the config in the checkpoint {error}; {_INSTEAD}'
         ) from error
     found = {}
-    for statement in statements:
-        if isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-            if isinstance(target, ast.Name):
-                try:
-                    found[target.id] = _value(statement.value)
-                except (TypeError, ValueError, RecursionError) as error:
-                    found.pop(target.id, None)
-                    if target.id == 'model':
-                        raise ValueError(
-                            '`model` of the config in the checkpoint is more '
-                            f'than plain data ({str(error)[:80]}), and '
-                            f'nothing in it is run; {_INSTEAD}'
-                        ) from error
+    for name, node in assigned.items():
+        try:
+            found[name] = as_data(node, _refuse)
+        except (ValueError, RecursionError) as error:
+            if name == 'model':
+                raise ValueError(
+                    '`model` of the config in the checkpoint is more than '
+                    f'plain data ({str(error)[:80]}), and nothing in it is '
+                    f'run; {_INSTEAD}'
+                ) from error
     if not isinstance(found.get('model', {}), dict):
         raise ValueError(
             '`model` of the config in the checkpoint is no dict but '

@@ -5,11 +5,17 @@ import shutil
 from pathlib import Path
 
 
-def free_text(folder: str | Path) -> str:
-    """What is left on its file system, if that is what is missing."""
+def existing(folder: str | Path) -> Path:
+    """The folder, or the one above it in which it would be made."""
     path = Path(folder).absolute()
     while not path.exists():
         path = path.parent
+    return path
+
+
+def free_text(folder: str | Path) -> str:
+    """What is left on its file system, if that is what is missing."""
+    path = existing(folder)
     if not hasattr(os, 'statvfs'):
         return ''
     found = os.statvfs(path)

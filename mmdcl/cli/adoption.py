@@ -17,10 +17,10 @@ from ..checkpoints.architecture import (
     plain_backbone,
     pretrained_backbone,
 )
-from ..engine.features import image_features
+from ..checkpoints.channels import short_name
+from ..engine.features import image_features, last_output
 from .constructors import arguments
 from .pretrained_network import build_network, network_config
-from .weights import short_name
 
 # Of the benchmark's backbone, not of the pretrained one.
 KEPT = ('frozen_stages', 'norm_eval', 'out_indices', 'drop_path_rate')
@@ -99,7 +99,7 @@ def adopt_backbone(
     features = _features(backbone)
     fresh: tuple[str, ...] = ()
     if 'head' in cfg.model:
-        backbone = _one_vector(cfg, backbone, features, pooled)
+        _one_vector(cfg, backbone, features, pooled)
         wanted = backbone.state_dict()
         if frozen:
             _freeze(cfg)
@@ -227,11 +227,9 @@ def _take_all(cfg: Config, theirs: dict, network: nn.Module) -> None:
 
 def _one_vector(
     cfg: Config, backbone: nn.Module, features: Any, pooled: bool
-) -> nn.Module:
+) -> None:
     """Fit neck and classifier to what the backbone gives."""
-    last = features
-    while isinstance(last, (tuple, list)) and last:
-        last = last[-1]
+    last = last_output(features)
     if isinstance(last, Tensor) and last.ndim < 4:
         neck = cfg.model.get('neck')
         if neck and short_name(neck.get('type')) in POOLING:
@@ -244,7 +242,6 @@ def _one_vector(
                 'cls_token, or use --protocol knn, which averages them'
             )
     cfg.model.head.in_channels = image_features(features).shape[1]
-    return backbone
 
 
 def _freeze(cfg: Config) -> None:
@@ -292,24 +289,20 @@ def _take_shared(cfg: Config, theirs: dict, network: nn.Module) -> None:
         shared_head = (cfg.model.get('roi_head') or {}).get('shared_head')
         if shared_head:
             shared_head.update(depth=network.depth, style=network.style)
-    elif hasattr(network, 'arch_settings') and their_kind.startswith('Swin'):
-        ours.update(_swin(theirs, network, _class_of(ours.type)))
-    else:
-        taken = arguments(_class_of(ours.type)).known
-        for key, value in theirs.items():
-            if key in taken and key not in (*KEPT, 'norm_cfg', 'out_type'):
-                ours[key] = value
-
-
-def _swin(theirs: dict, network: Any, kind: type) -> dict[str, Any]:
-    """mmpretrain's arguments of a Swin transformer, as mmdet's or mmseg's."""
+        return
+    kind = _class_of(ours.type)
     taken = arguments(kind).known
-    if 'arch' in taken:  # it is mmpretrain's
-        return {
-            key: value
-            for key, value in theirs.items()
-            if key in taken and key not in (*KEPT, 'norm_cfg', 'type')
-        }
+    swin = hasattr(network, 'arch_settings') and their_kind.startswith('Swin')
+    if swin and 'arch' not in taken:  # mmdet's or mmseg's
+        ours.update(_swin(network))
+        return
+    for key, value in theirs.items():
+        if key in taken and key not in (*KEPT, 'norm_cfg', 'out_type'):
+            ours[key] = value
+
+
+def _swin(network: Any) -> dict[str, Any]:
+    """mmpretrain's Swin in the arguments of mmdet's and mmseg's."""
     if network.use_abs_pos_embed:
         sys.exit(
             'error: the checkpoint has absolute positions (use_abs_pos_embed)'

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints import newest_good, read_checkpoint
+from ..checkpoints.channels import short_name
 from ..checkpoints.strict import refuse_address
+from .hooks import add_hooks
 from .work_dir import checkpoint_out_dir, on_main_rank
 
 AUTO = 'auto'
@@ -108,3 +110,18 @@ def resume(
         cfg.work_dir, asked, trust, checkpoint_out_dir(cfg), say
     )
     cfg.resume = cfg.load_from is not None
+
+
+def expect_resume(cfg: Any, with_changes: bool = False) -> None:
+    """Let a config have a ResumeHook, whatever it is of.
+
+    Args:
+        cfg: Changed in place.
+        with_changes: As of the hook.
+    """
+    cfg.custom_hooks = [
+        hook
+        for hook in cfg.get('custom_hooks') or []
+        if short_name(hook.get('type')) != 'ResumeHook'
+    ]
+    add_hooks(cfg, dict(type='mmdcl.ResumeHook', with_changes=with_changes))

@@ -5,18 +5,14 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import Tensor
 
 from ..checkpoints import backbone_names
+from ..checkpoints.channels import short_name
+from ..engine.model import model_of
 
 _HOOK = 'PretrainedBackboneHook'
 _LOADED = ('Pretrained', 'PretrainedInit')
-
-
-def short_name(kind: Any) -> str:
-    """Of a registered class, given as a name, a dotted name or itself."""
-    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
 def _take_out(part: Any, where: str) -> Iterator[str]:
@@ -89,16 +85,16 @@ class WeightsCheck(Hook):
         self.checked = False
 
     def before_train(self, runner) -> None:
-        self._check(runner.model)
+        self._check(runner)
 
     def before_test(self, runner) -> None:
-        self._check(runner.model)
+        self._check(runner)
 
-    def _check(self, model) -> None:
+    def _check(self, runner) -> None:
         if self.checked:
             return
         self.checked = True
-        model = model.module if is_model_wrapper(model) else model
+        model = model_of(runner)
         state = model.state_dict()
         names = backbone_names(model, 'backbone')
         same = {

@@ -13,6 +13,7 @@ from mmengine.dist import is_distributed, is_main_process
 
 from ..checkpoints.newest import checkpoint_folder
 from ..checkpoints.room import free_text
+from .hooks import add_hooks
 
 try:
     import fcntl
@@ -97,9 +98,7 @@ def claim_work_dir(cfg: Any) -> None:
     from ..engine import lock
     from ..engine.agreement import agree
 
-    hooks = [*(cfg.get('custom_hooks') or [])]
-    if not any(hook.get('type') == 'mmdcl.WorkDirHook' for hook in hooks):
-        cfg.custom_hooks = [*hooks, dict(type='mmdcl.WorkDirHook')]
+    add_hooks(cfg, dict(type='mmdcl.WorkDirHook'))
     problem = ''
     if on_main_rank(cfg.launcher):
         try:

@@ -3,15 +3,16 @@
 from mmengine.dist import all_gather_object
 
 
-def agree(found: str) -> None:
+def agree(found: str, kind: type[Exception] = ValueError) -> None:
     """Raise on every process what any of them found wrong.
 
     Args:
         found: A sentence; empty if all is well here.
+        kind: Of the error.
 
     Raises:
-        ValueError: With the first that is not empty.
+        ValueError: With the first that is not empty; or what ``kind`` says.
     """
     for text in all_gather_object(found):
         if text:
-            raise ValueError(text)
+            raise kind(text)

@@ -10,7 +10,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 
 from ..arguments import require_flag, require_whole
-from ..checkpoints.room import free_text, size_text
+from ..checkpoints.room import existing, free_text, size_text
 from ..registry import HOOKS
 from .agreement import agree
 from .checkpoint_size import checkpoint_bytes, log_window
@@ -155,9 +155,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _missing_room(self, runner) -> str:
         need = checkpoint_bytes(runner, self.save_optimizer)
-        folder = Path(self.out_dir)
-        while not folder.exists():
-            folder = folder.parent
+        folder = existing(self.out_dir)
         free = shutil.disk_usage(folder).free
         size = f'a checkpoint needs about {size_text(need)}'
         if free < need:

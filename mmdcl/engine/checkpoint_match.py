@@ -1,9 +1,9 @@
 """Refuse a checkpoint whose backbone is not the model's."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from ..registry import HOOKS
+from .model import model_of
 
 
 @HOOKS.register_module()
@@ -19,8 +19,7 @@ class CheckpointMatchHook(Hook):
     """
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = model_of(runner)
         theirs = checkpoint.get('state_dict', checkpoint)
         theirs = {k.removeprefix('module.'): v for k, v in theirs.items()}
         resuming = runner._resume

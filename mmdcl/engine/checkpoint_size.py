@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 import torch
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapperDict
+
+from .model import model_of
+from .schedule import optimizers
 
 
 def checkpoint_bytes(runner, with_optimizer: bool = True) -> int:
@@ -13,8 +14,7 @@ def checkpoint_bytes(runner, with_optimizer: bool = True) -> int:
     The state of an optimizer that has not stepped yet is told from its
     settings: one tensor for each parameter for momentum, two for betas.
     """
-    model = runner.model
-    model = model.module if is_model_wrapper(model) else model
+    model = model_of(runner)
     models = [model]
     models += [
         hook.ema_model for hook in runner.hooks if hasattr(hook, 'ema_model')
@@ -22,13 +22,7 @@ def checkpoint_bytes(runner, with_optimizer: bool = True) -> int:
     total = sum(_bytes(model.state_dict().values()) for model in models)
     if not with_optimizer:
         return total
-    wrapper = runner.optim_wrapper
-    wrappers = (
-        wrapper.values()
-        if isinstance(wrapper, OptimWrapperDict)
-        else [wrapper]
-    )
-    for wrapper in wrappers:
+    for _, wrapper, _ in optimizers(runner):
         optimizer = wrapper.optimizer
         state = [x for s in optimizer.state.values() for x in s.values()]
         if state:

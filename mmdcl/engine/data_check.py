@@ -9,7 +9,6 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.registry import DATASETS
 from mmpretrain.datasets import CustomDataset
 from mmpretrain.models import BaseClassifier
@@ -18,6 +17,7 @@ from ..registry import HOOKS
 from .channel_check import check_channels
 from .class_check import check_classes, leaves
 from .knn import KNNEvaluation
+from .model import model_of
 
 # Images by their names, whoever reads them.
 _IMAGES = ('.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.bmp', '.gif')
@@ -68,8 +68,7 @@ class DataCheckHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_train(self, runner) -> None:
-        model, loop = runner.model, runner.val_loop
-        model = model.module if is_model_wrapper(model) else model
+        model, loop = model_of(runner), runner.val_loop
         is_classifier = isinstance(model, BaseClassifier)
         datasets = {'train_dataloader': runner.train_dataloader.dataset}
         check_suffixes('train_dataloader', runner.train_dataloader.dataset)

@@ -7,6 +7,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 
+def last_output(outputs: object) -> object:
+    """The last of what a backbone returns, at any depth."""
+    while isinstance(outputs, (tuple, list)) and outputs:
+        outputs = outputs[-1]
+    return outputs
+
+
 def image_features(outputs: object) -> Tensor:
     """One feature vector an image, from whatever a backbone returns.
 
@@ -21,9 +28,7 @@ def image_features(outputs: object) -> Tensor:
     Raises:
         TypeError: It is something else.
     """
-    last = outputs
-    while isinstance(last, (tuple, list)) and last:
-        last = last[-1]
+    last = last_output(outputs)
     if isinstance(last, Tensor) and last.ndim in (2, 3, 4):
         if last.ndim == 4:
             last = last.mean((2, 3))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 
 from ..arguments import require_whole
 from ..checkpoints.newest import newest_good
 from ..registry import HOOKS
+from .model import model_of
 
 
 @HOOKS.register_module()
@@ -76,8 +76,7 @@ class InvalidLossHook(Hook):
         if self._looked_at == self._trained:  # or nothing is being trained
             return
         self._look_at_losses(runner)
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = model_of(runner)
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 self._stop(runner, f'{name} is not finite')

@@ -19,12 +19,12 @@ from .addresses import (
     restart_random,
     sampler_of,
 )
+from .exact_loop import ExactLoop, check_lengths
 from .resume import check_batches
-from .train_loop import StateHook, check_lengths, checked_state
 
 
 @LOOPS.register_module()
-class ExactIterTrainLoop(IterBasedTrainLoop):
+class ExactIterTrainLoop(IterBasedTrainLoop, ExactLoop):
     """Iteration-based training, resumed bit for bit.
 
     What ExactTrainLoop is to epochs: an image draws from seed, iteration and
@@ -45,8 +45,6 @@ class ExactIterTrainLoop(IterBasedTrainLoop):
         ValueError: It gives no batch to some process, or the checkpoint's
             state is not one of this loop.
     """
-
-    resumes_exactly = True  # ResumeHook asks
 
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_iters: int, **kwargs
@@ -71,8 +69,7 @@ class ExactIterTrainLoop(IterBasedTrainLoop):
         # Older versions of upstream start the workers here, too early.
         self.dataloader_iterator: Any = None
         vars(dataloader)['_iterator'] = None
-        self.loaded: dict = {}  # `meta` of the checkpoint, if there is one
-        runner.register_hook(StateHook(self))
+        self.remember()
 
     def addresses(self, batches: Any) -> Iterator[list[Address]]:
         """What each image from this iteration on draws from, without end."""
@@ -104,38 +101,25 @@ class ExactIterTrainLoop(IterBasedTrainLoop):
             data_batch = next(self.dataloader_iterator)
             restart_all_random(TRAINING, self.runner.seed, self._iter)
             self.run_iter(data_batch)
-            self._validate()
+            self.validate()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
 
-    def _validate(self) -> None:
-        self._decide_current_val_interval()
-        last = self._iter == self._max_iters
-        due = last or self._iter % self.val_interval == 0
-        if self.runner.val_loop and self._iter >= self.val_begin and due:
-            self.runner.val_loop.run()
+    def progress(self) -> tuple[int, int]:
+        """Iterations done, and in all."""
+        return self._iter, self._max_iters
 
     def state(self, meta: dict) -> dict:
         """What a checkpoint with that ``iter`` remembers."""
-        return dict(
-            position=0,
-            batches=len(self.dataloader),
-            sampler_seed=getattr(sampler_of(self.dataloader), 'seed', None),
-            # Else it is written before, or by an interrupted validation.
-            validated=meta['iter'] == self._iter
-            and not meta.get('validation_left'),
-        )
+        return self.state_at(meta, meta['iter'] == self._iter)
 
     def _resume(self) -> None:
-        state = checked_state(self.loaded)
+        state = self.loaded_state()
         if state is None:
             self.runner.logger.warning(
                 'the checkpoint was not written by ExactIterTrainLoop: images '
                 'will draw other augmentations than without the interruption'
             )
             return
-        if state['sampler_seed'] is not None:
-            sampler_of(self.dataloader).seed = state['sampler_seed']
-        if not state['validated']:
-            self._validate()
+        self.go_on(state)

@@ -6,18 +6,18 @@ from copy import deepcopy
 
 import torch
 from mmengine.dataset import BaseDataset
-from mmengine.dist import all_gather_object
-from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..arguments import require_flag, require_number, require_whole
 from ..functional import gather, nearest, stream_rows, vote
 from ..registry import LOOPS
+from .agreement import agree
 from .channel_check import check_channels
 from .class_check import check_classes
 from .features import batch_features, replaced
+from .model import model_of
 
 _SECONDS_BETWEEN_LINES = 20
 
@@ -97,7 +97,7 @@ class KNNEvaluation:
                 'queries': self.dataloader.dataset,
             }
             check_classes(found)
-            check_channels(self._model(), found)
+            check_channels(model_of(self.runner), found)
             if (k := max(self.ks)) > len(loader.dataset):
                 raise ValueError(
                     f'`{self._mode}_cfg.k` asks for {k} neighbours, but the '
@@ -240,18 +240,11 @@ class KNNEvaluation:
                 f'infinite, the first is {_name(loader, bad[0])}. '
                 'Look at the image and at the weights of the model'
             )
-        # All processes stop, not only the one whose image it is.
-        for found in all_gather_object(problem):
-            if found:
-                raise OSError(found)
+        agree(problem, OSError)
         return features, labels
 
     def _features(self, batch: dict) -> tuple[Tensor, Tensor, list]:
-        return batch_features(self._model(), batch, self.fp16)
-
-    def _model(self) -> nn.Module:
-        model = self.runner.model
-        return model.module if is_model_wrapper(model) else model
+        return batch_features(model_of(self.runner), batch, self.fp16)
 
 
 def _stack(rows: list[tuple[Tensor, Tensor, list]]) -> tuple:

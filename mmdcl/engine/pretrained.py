@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from ..arguments import require_flag, require_text
 from ..checkpoints import load_backbone, read_checkpoint
 from ..checkpoints.architecture import preprocessing_differences
 from ..registry import HOOKS
+from .model import model_of
 
 
 @HOOKS.register_module()
@@ -83,8 +83,7 @@ class PretrainedBackboneHook(Hook):
                 f'not of {self.checkpoint}'
             )
             return
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = model_of(runner)
         checkpoint = read_checkpoint(self.checkpoint, self.trust)
         found = load_backbone(
             model, checkpoint, self.prefix, self.backbone, self.fresh

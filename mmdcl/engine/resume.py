@@ -11,6 +11,7 @@ from torch.utils.data import IterableDataset
 
 from ..arguments import require_flag
 from ..registry import HOOKS
+from .addresses import sampler_of
 from .agreement import agree
 from .checkpoint_match import CheckpointMatchHook
 from .optimizer_state import optimizer_changes, scheduler_changes
@@ -57,9 +58,8 @@ def check_batches(loader: Any) -> None:
     Raises:
         ValueError: It is empty.
     """
-    sampler = getattr(loader.batch_sampler, 'sampler', loader.sampler)
     if isinstance(loader.dataset, IterableDataset) or (
-        isinstance(sampler, InfiniteSampler) and len(loader.dataset)
+        isinstance(sampler_of(loader), InfiniteSampler) and len(loader.dataset)
     ):
         return
     found = ''
@@ -86,21 +86,6 @@ def check_training(runner) -> None:
     """
     if isinstance(getattr(runner, 'train_loop', None), BaseLoop):
         check_batches(runner.train_loop.dataloader)
-
-
-def expect_resume(cfg: Any, with_changes: bool = False) -> None:
-    """Let a config have a ResumeHook, whatever it is of.
-
-    Args:
-        cfg: Changed in place.
-        with_changes: As of the hook.
-    """
-    ours = {'mmdcl.ResumeHook', 'ResumeHook'}
-    hooks = cfg.get('custom_hooks') or []
-    cfg.custom_hooks = [
-        *(hook for hook in hooks if hook.get('type') not in ours),
-        dict(type='mmdcl.ResumeHook', with_changes=with_changes),
-    ]
 
 
 @HOOKS.register_module()

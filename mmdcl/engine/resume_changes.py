@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from .. import registry
+from ..checkpoints.config_text import as_data, assignments
 
 SILENT, CONFIG, CHECKPOINT = '', 'config', 'checkpoint'
 # Only with the option, then the config's; and not even then.
@@ -66,7 +67,7 @@ _LOOPS = {
     'mmdcl.ExactIterTrainLoop': 'iterations',
     'IterBasedTrainLoop': 'iterations',
 }
-_LONGEST, _MOST_ROWS = 10**6, 40
+_MOST_ROWS = 40
 # Of ours, but the same images as upstream's.
 _ALIKE = {'ImageNet', 'CustomDataset'}
 # What says the same as nothing.
@@ -102,44 +103,22 @@ def read_config(text: str) -> dict[str, Any]:
     Raises:
         ValueError: It is no config.
     """
-    if len(text) > _LONGEST:
-        raise ValueError(f'no config that can be read: {len(text):,} letters')
     try:
         return {
-            statement.targets[0].id: _plain(statement.value)
-            for statement in ast.parse(text).body
-            if isinstance(statement, ast.Assign)
-            and isinstance(statement.targets[0], ast.Name)
+            name: _listed(as_data(node, ast.unparse))
+            for name, node in assignments(text).items()
         }
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f'no config that can be read: {error}') from error
 
 
-def _plain(node: ast.expr) -> Any:
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == 'dict'
-        and all(key.arg for key in node.keywords)
-    ):
-        found: dict = {}
-        for argument in map(_plain, node.args):
-            if not isinstance(argument, dict):
-                return ast.unparse(node)
-            found |= argument
-        return found | {key.arg: _plain(key.value) for key in node.keywords}
-    if isinstance(node, ast.Dict) and all(node.keys):
-        keys = map(_plain, filter(None, node.keys))
-        return {
-            str(key): _plain(value)
-            for key, value in zip(keys, node.values, strict=True)
-        }
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return [_plain(element) for element in node.elts]
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return ast.unparse(node)
+def _listed(part: Any) -> Any:
+    """As JSON knows it: a tuple is a list, and a key is a text."""
+    if isinstance(part, dict):
+        return {str(key): _listed(x) for key, x in part.items()}
+    if isinstance(part, (list, tuple)):
+        return [_listed(x) for x in part]
+    return part
 
 
 def _name(kind: Any, scope: str) -> str:

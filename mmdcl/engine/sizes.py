@@ -5,13 +5,13 @@ from typing import Any
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpretrain.models import SimCLR
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..registry import HOOKS
 from .addresses import sampler_of
 from .data_check import leaves
+from .model import model_of
 
 
 @HOOKS.register_module()
@@ -29,8 +29,7 @@ class SizesHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_train(self, runner) -> None:
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = model_of(runner)
         check_smallest_batch(runner.train_loop.dataloader, model)
         loop = runner.val_loop
         if hasattr(loop, 'ks') and max(loop.ks) > _surely(runner):

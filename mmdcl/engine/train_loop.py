@@ -5,12 +5,9 @@ from itertools import islice
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader
 
-from ..arguments import require_whole
 from ..registry import LOOPS
 from .addresses import (
     LOADING,
@@ -20,73 +17,13 @@ from .addresses import (
     address,
     restart_all_random,
     restart_random,
-    sampler_of,
 )
+from .exact_loop import ExactLoop, check_lengths
 from .resume import check_batches
-from .resume_state import whole_number
-
-_STATE = 'train_loop'  # in the checkpoint's `meta`
-
-
-class StateHook(Hook):
-    """Carries what the loop must remember into and out of checkpoints."""
-
-    def __init__(self, loop: Any) -> None:
-        self.loop = loop
-
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        meta = checkpoint['meta']
-        meta[_STATE] = self.loop.state(meta)
-        wrapper = runner.optim_wrapper
-        wrappers = (
-            wrapper.values()
-            if isinstance(wrapper, OptimWrapperDict)
-            else [wrapper]
-        )
-        if not all(wrapper.should_update() for wrapper in wrappers):
-            runner.logger.warning(
-                f'the checkpoint at iteration {meta["iter"]} is between two '
-                'updates of gradient accumulation: batches accumulated so '
-                'far are lost if training is resumed from it. Choose a '
-                'checkpoint interval that `accumulative_counts` divides'
-            )
-
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        self.loop.loaded = checkpoint.get('meta') or {}
-
-
-def checked_state(loaded: dict) -> dict | None:
-    """What a loop left in a checkpoint's ``meta``, if it did.
-
-    Raises:
-        ValueError: It is not what any loop leaves there.
-    """
-    state = loaded.get(_STATE)
-    if state is None:
-        return None
-    batches = whole_number(state, 'batches')
-    done = whole_number(loaded, 'iter')
-    whole_number(state, 'position', min(batches, done))
-    if state.get('sampler_seed') is not None:
-        whole_number(state, 'sampler_seed')
-    if not isinstance(state.get('validated'), bool):
-        raise ValueError(
-            'the checkpoint cannot be resumed: its `validated` must be True '
-            f'or False, got {state.get("validated")!r:.60}'
-        )
-    return state
-
-
-def check_lengths(**lengths: Any) -> None:
-    """Refuse what is not a whole number, by name."""
-    for name, value in lengths.items():
-        whole = isinstance(value, float) and value.is_integer()  # as 1e5
-        least = int(name != 'val_begin')
-        require_whole(name, int(value) if whole else value, least)
 
 
 @LOOPS.register_module()
-class ExactTrainLoop(EpochBasedTrainLoop):
+class ExactTrainLoop(EpochBasedTrainLoop, ExactLoop):
     """Epoch-based training, resumed bit for bit, also inside an epoch.
 
     Nothing random is carried over, so nothing can be forgotten: what an image
@@ -117,8 +54,6 @@ class ExactTrainLoop(EpochBasedTrainLoop):
             state is not one of this loop.
     """
 
-    resumes_exactly = True  # ResumeHook asks
-
     def __init__(
         self, runner, dataloader: DataLoader | dict, max_epochs: int, **kwargs
     ) -> None:
@@ -130,10 +65,8 @@ class ExactTrainLoop(EpochBasedTrainLoop):
         super().__init__(runner, dataloader, max_epochs, **kwargs)
         address(self.dataloader, self)
         check_batches(self.dataloader)
-        self.position = 0
-        self.loaded: dict = {}  # `meta` of the checkpoint, if there is one
-        self._epoch_start = 0
-        runner.register_hook(StateHook(self))
+        self.position = self._epoch_start = 0
+        self.remember()
 
     def addresses(self, batches: Any) -> Iterator[list[Address]]:
         """What each image of the rest of the epoch draws from."""
@@ -150,16 +83,13 @@ class ExactTrainLoop(EpochBasedTrainLoop):
             self._resume()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
-            self._validate()
+            self.validate()
         self.runner.call_hook('after_train')
         return self.runner.model
 
-    def _validate(self) -> None:
-        self._decide_current_val_interval()
-        last = self._epoch == self._max_epochs
-        due = last or self._epoch % self.val_interval == 0
-        if self.runner.val_loop and self._epoch >= self.val_begin and due:
-            self.runner.val_loop.run()
+    def progress(self) -> tuple[int, int]:
+        """Epochs done, and in all."""
+        return self._epoch, self._max_epochs
 
     def run_epoch(self) -> None:
         """Train the rest of the epoch."""
@@ -177,17 +107,12 @@ class ExactTrainLoop(EpochBasedTrainLoop):
     def state(self, meta: dict) -> dict:
         """What a checkpoint with that ``epoch`` and ``iter`` remembers."""
         inside = meta['epoch'] == self._epoch
-        return dict(
-            position=meta['iter'] - self._epoch_start if inside else 0,
-            batches=len(self.dataloader),
-            sampler_seed=getattr(sampler_of(self.dataloader), 'seed', None),
-            # Else it is written before, or by an interrupted validation.
-            validated=inside and not meta.get('validation_left'),
-        )
+        position = meta['iter'] - self._epoch_start if inside else 0
+        return self.state_at(meta, inside, position)
 
     def _resume(self) -> None:
         logger, batches = self.runner.logger, len(self.dataloader)
-        state = checked_state(self.loaded)
+        state = self.loaded_state()
         if state is None:
             state = dict(position=0, batches=batches, validated=True)
             logger.warning(
@@ -206,7 +131,4 @@ class ExactTrainLoop(EpochBasedTrainLoop):
             )
             position = 0
         self._epoch_start = self._iter - position
-        if state.get('sampler_seed') is not None:
-            sampler_of(self.dataloader).seed = state['sampler_seed']
-        if not state['validated']:
-            self._validate()
+        self.go_on(state)
