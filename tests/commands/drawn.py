@@ -66,17 +66,25 @@ def _cells(folder: Path, name: str, generator: np.random.Generator) -> None:
         RBC=(60, 60, 200), WBC=(200, 60, 60), Platelets=(60, 200, 60)
     )
     drawn = np.full((120, 160, 3), 40, np.uint8)
-    objects = ''
+    boxes = []
     for i, (kind, color) in enumerate(colors.items()):
         x = int(generator.integers(5, 20)) + 50 * i
         y = int(generator.integers(5, 75))
         drawn[y : y + 35, x : x + 30] = color
-        box = dict(xmin=x + 1, ymin=y + 1, xmax=x + 30, ymax=y + 35)
-        box_text = ''.join(f'<{k}>{v}</{k}>' for k, v in box.items())
-        objects += f'<object><name>{kind}</name><difficult>0</difficult>'
-        objects += f'<bndbox>{box_text}</bndbox></object>'
+        boxes.append((kind, x + 1, y + 1, x + 30, y + 35))
     cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), drawn)
-    size = '<size><width>160</width><height>120</height></size>'
-    folder.joinpath('Annotations', f'{name}.xml').write_text(
-        f'<annotation>{size}{objects}</annotation>'
-    )
+    path = folder.joinpath('Annotations', f'{name}.xml')
+    path.write_text(voc_annotation(boxes, 160, 120))
+
+
+def voc_annotation(boxes: list[tuple], width: int, height: int) -> str:
+    """Of ``(class, x1, y1, x2, y2)`` in an image of that size."""
+    objects = ''
+    for kind, *corners in boxes:
+        names = ('xmin', 'ymin', 'xmax', 'ymax')
+        each = zip(names, corners, strict=True)
+        box = ''.join(f'<{key}>{value}</{key}>' for key, value in each)
+        objects += f'<object><name>{kind}</name><difficult>0</difficult>'
+        objects += f'<bndbox>{box}</bndbox></object>'
+    size = f'<size><width>{width}</width><height>{height}</height></size>'
+    return f'<annotation>{size}{objects}</annotation>'

@@ -35,18 +35,6 @@ def scene(generator):
     return image, classes, boxes
 
 
-def voc_annotation(boxes):
-    objects = ''
-    for kind, *corners in boxes:
-        names = ('xmin', 'ymin', 'xmax', 'ymax')
-        each = zip(names, corners, strict=True)
-        box = ''.join(f'<{key}>{value}</{key}>' for key, value in each)
-        objects += f'<object><name>{kind}</name><difficult>0</difficult>'
-        objects += f'<bndbox>{box}</bndbox></object>'
-    size = f'<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>'
-    return f'<annotation>{size}{objects}</annotation>'
-
-
 def voc(folder, splits, generator):
     """One year of VOC, with maps of classes in both folders."""
     maps = ('SegmentationClass', 'SegmentationClassAug')
@@ -61,7 +49,7 @@ def voc(folder, splits, generator):
             for kind in maps:
                 cv2.imwrite(str(folder / kind / f'{name}.png'), classes)
             path = folder / f'Annotations/{name}.xml'
-            path.write_text(voc_annotation(boxes))
+            path.write_text(drawn.voc_annotation(boxes, WIDTH, HEIGHT))
         for kind in lists:
             folder.joinpath(kind, f'{split}.txt').write_text('\n'.join(names))
 

@@ -2,18 +2,17 @@
 
 import json
 
-import cv2
 import evaluate
-import numpy as np
 import pytest
 import torch
 import train
 from launch import ROOT
 
+from tests.commands import drawn
+
 pytest.importorskip('mmdet')
 
 CONFIG = str(ROOT / 'configs/dcl_slimr18_1xb32_bccd.py')
-COLORS = dict(RBC=(60, 60, 200), WBC=(200, 60, 60), Platelets=(60, 200, 60))
 SMALL = ['train_dataloader.dataset.pipeline.2.scale=(160,120)']
 SMALL += ['test_dataloader.dataset.pipeline.1.scale=(160,120)']
 SMALL += ['model.train_cfg.rpn_proposal.max_per_img=100']
@@ -21,40 +20,10 @@ SMALL += ['model.train_cfg.rcnn.sampler.num=64']
 SMALL += ['model.test_cfg.rpn.max_per_img=100']
 
 
-def draw(folder, name, generator):
-    """Three bright boxes on a dark image, with their annotation."""
-    image = np.full((120, 160, 3), 40, np.uint8)
-    objects = ''
-    for i, (kind, color) in enumerate(COLORS.items()):
-        x, y = (
-            int(generator.integers(5, 20)) + 50 * i,
-            int(generator.integers(5, 75)),
-        )
-        image[y : y + 35, x : x + 30] = color
-        objects += (
-            f'<object><name>{kind}</name><difficult>0</difficult><bndbox>'
-            f'<xmin>{x + 1}</xmin><ymin>{y + 1}</ymin><xmax>{x + 30}</xmax>'
-            f'<ymax>{y + 35}</ymax></bndbox></object>'
-        )
-    cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), image)
-    size = '<size><width>160</width><height>120</height></size>'
-    folder.joinpath('Annotations', f'{name}.xml').write_text(
-        f'<annotation>{size}{objects}</annotation>'
-    )
-
-
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('BCCD')
-    for name in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
-        folder.joinpath(name).mkdir(parents=True)
-    generator = np.random.default_rng(0)
-    for split, count in (('trainval', 12), ('test', 4)):
-        names = [f'{split}_{i}' for i in range(count)]
-        for name in names:
-            draw(folder, name, generator)
-        lists = folder.joinpath('ImageSets/Main', f'{split}.txt')
-        lists.write_text('\n'.join(names))
+    drawn.bccd(folder, dict(trainval=12, test=4))
     folder.joinpath('ImageSets/Main/empty.txt').write_text('')
     return folder
 

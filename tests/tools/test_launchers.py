@@ -1,6 +1,7 @@
 """Two trainings on one machine do not collide, and PORT is obeyed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,9 +83,8 @@ print('met', dist.get_world_size())
 
 def test_two_at_a_time(tmp_path):
     """As typed, but for what they train."""
-    (tmp_path / 'dist_train.sh').write_text(
-        (ROOT / 'tools' / 'dist_train.sh').read_text()
-    )
+    for name in ('dist_train.sh', 'torchrun.sh'):
+        shutil.copy(ROOT / 'tools' / name, tmp_path)
     (tmp_path / 'train.py').write_text(RANKS)
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     both = [
