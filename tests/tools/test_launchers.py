@@ -69,7 +69,8 @@ def test_slurm_jobs_on_one_node_have_different_ports(tmp_path):
     assert ' 1234 ' in asked(tmp_path, *words, PORT='1234')
 
 
-RANKS = """
+RANKS = r"""
+import os
 import torch.distributed as dist
 dist.init_process_group('gloo')
 dist.barrier()
@@ -77,7 +78,8 @@ store = dist.distributed_c10d._get_default_store()
 store.set(str(dist.get_rank()), 'here')
 store.wait(['0', '1'])
 dist.barrier()
-print('met', dist.get_world_size())
+# In one piece: both ranks write to one pipe, unbuffered in some shells.
+os.write(1, f'met {dist.get_world_size()}\n'.encode())
 """
 
 
