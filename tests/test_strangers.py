@@ -270,10 +270,6 @@ DOORS = {
         m, g, '--cfg-options', f'model.pretrained={p}'
     ),
     'test': lambda m, p, g: command(m, 'test', knn_config(), p),
-    'test by option': lambda m, p, g: command(
-        m, 'test', knn_config(), g / 'epoch_1.pth',
-        '--cfg-options', f'load_from={p}',
-    ),
     'evaluate': lambda m, p, g: command(
         m, 'evaluate', p, '--protocol', 'knn', '--config', knn_config()
     ),
@@ -306,12 +302,23 @@ def test_no_file_runs_code_by_any_door(payload, door, evil, monkeypatch, good):
         ('train init_cfg', 'torchvision://resnet18'),
         ('train pretrained', 'open-mmlab://resnet18'),
         ('test', 'http://0.0.0.0/a.pth'),
-        ('test by option', 'file://X'),
     ],
 )
 def test_addresses_are_refused(door, address, evil, monkeypatch, good):
     with pytest.raises(ValueError, match=r'is an address.*--trust'):
         DOORS[door](monkeypatch, address, good)
+
+
+@pytest.mark.parametrize('option', ['load_from=b.pth', 'resume=True'])
+def test_an_option_does_not_change_what_is_tested(
+    option, monkeypatch, good, capsys
+):
+    options = ('--cfg-options', option)
+    with pytest.raises(SystemExit):
+        command(
+            monkeypatch, 'test', knn_config(), good / 'epoch_1.pth', *options
+        )
+    assert 'what is tested is' in capsys.readouterr().err
 
 
 CONFIGS = {

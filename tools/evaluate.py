@@ -79,6 +79,12 @@ def parse_args() -> argparse.Namespace:
         help='the control: the same network with random weights',
     )
     parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='go on from the newest good checkpoint of the same evaluation, '
+        'in its work_dir',
+    )
+    parser.add_argument(
         '--out',
         type=Path,
         default=Path('work_dirs/evaluate'),
@@ -185,13 +191,17 @@ def main() -> None:
     args = parse_args()
     if args.protocol in DENSE:
         _need(DENSE[args.protocol])
+    knn = args.protocol == 'knn'
+    if args.resume and knn:
+        sys.exit('error: --resume is for protocols that train, knn does not')
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
     # Slow to import, and --help needs none of it.
     from mmdcl.cli.adoption import adopt_backbone
     from mmdcl.cli.labels import check_labels, check_parts
+    from mmdcl.cli.resuming import prepare_training
     from mmdcl.cli.weights import WeightsCheck, no_other_weights
+    from mmdcl.engine.resume import check_training
 
-    knn = args.protocol == 'knn'
     needs = 'test_cfg' if knn else 'train_cfg'
     cfg = load_config(args)
     check_parts(cfg, needs)
@@ -231,9 +241,15 @@ def main() -> None:
             for key in ('k', 'temperature')
             if key in cfg.test_cfg
         }
+    else:
+        asked = 'auto' if args.resume else None
+        prepare_training(cfg, asked, trust=args.trust)
     runner = build_runner(cfg)
-    runner.register_hook(WeightsCheck(adopted.tensors, args.random_init))
+    runner.register_hook(
+        WeightsCheck(adopted.tensors, args.random_init, args.seed)
+    )
     if not knn:
+        check_training(runner)
         runner.train()
     elif args.random_init:  # a test alone initialises nothing
         runner._init_model_weights()

@@ -248,7 +248,8 @@ class Mutator(ast.NodeVisitor):
         given = node.args
         plain = not any(isinstance(x, ast.Starred) for x in given[:2])
         # Their arguments have no order.
-        plain &= not self.text(node.func).endswith(('max', 'min', 'transpose'))
+        either = ('max', 'min', 'maximum', 'minimum', 'transpose')
+        plain &= not self.text(node.func).endswith(either)
         if len(given) > 1 and plain:
             rest = [self.text(x) for x in (*given[2:], *node.keywords)]
             swapped = [self.text(given[1]), self.text(given[0]), *rest]

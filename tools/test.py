@@ -33,6 +33,12 @@ def parse_args() -> argparse.Namespace:
             f'--out {args.out}: {args.out_item} are written to '
             f'{", ".join(kinds[args.out_item])}'
         )
+    for key in ('load_from', 'resume'):
+        if key in (args.cfg_options or {}):
+            parser.error(
+                f'{key}={args.cfg_options[key]}: what is tested is '
+                f'{args.checkpoint}; leave out the option'
+            )
     return args
 
 

@@ -55,9 +55,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # Slow to import, and --help needs none of it.
-    from mmdcl.cli.ending import watch_training
-    from mmdcl.cli.resuming import expect_resume, resume
-    from mmdcl.cli.work_dir import claim_work_dir
+    from mmdcl.cli.resuming import prepare_training
     from mmdcl.engine.resume import check_training
 
     if args.resume_with_changes and not args.resume:
@@ -85,10 +83,7 @@ def main() -> None:
         cfg.auto_scale_lr.enable = True
     never = dict(persistent_workers=False)
     finish_config(cfg, args, **(never if args.no_persistent_workers else {}))
-    watch_training(cfg)
-    claim_work_dir(cfg)
-    resume(cfg, args.resume, args.trust)
-    expect_resume(cfg, args.resume_with_changes)
+    prepare_training(cfg, args.resume, args.resume_with_changes, args.trust)
     runner = build_runner(cfg)
     check_training(runner)
     runner.train()

@@ -87,7 +87,10 @@ param_scheduler = [
     ),
 ]
 default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(by_epoch=False, interval=150)
+    logger=dict(interval=10),
+    checkpoint=dict(
+        type='mmdcl.AtomicCheckpointHook', by_epoch=False, interval=150
+    ),
 )
 log_processor = dict(by_epoch=False)
 custom_imports = dict(imports=['mmdcl.mmcv_ops'], allow_failed_imports=False)

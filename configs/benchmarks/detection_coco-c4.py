@@ -7,6 +7,8 @@ model = dict(
     backbone=dict(init_cfg=None),
     roi_head=dict(shared_head=dict(init_cfg=None)),
 )
+train_cfg = dict(type='mmdcl.ExactTrainLoop')
+default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))
 custom_imports = dict(
     imports=[
         'mmdcl.mmcv_ops',

@@ -30,6 +30,7 @@ model = dict(
     ),
 )
 train_cfg = dict(type='mmdcl.ExactIterTrainLoop', max_iters=24000)
+default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))
 param_scheduler = [
     dict(
         type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=100

@@ -15,7 +15,13 @@ param_scheduler = dict(
     end=20,
     convert_to_iter_based=True,
 )
-train_cfg = dict(max_epochs=20, val_interval=20)
+train_cfg = dict(
+    _delete_=True,
+    type='mmdcl.ExactTrainLoop',
+    max_epochs=20,
+    val_interval=20,
+)
+default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))
 train_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
 val_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
 test_dataloader = val_dataloader

@@ -18,5 +18,7 @@ param_scheduler = dict(
     end=10,
     convert_to_iter_based=True,
 )
-train_cfg = dict(by_epoch=True, max_epochs=10)
-default_hooks = dict(checkpoint=dict(interval=10))
+train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=10)
+default_hooks = dict(
+    checkpoint=dict(type='mmdcl.AtomicCheckpointHook', interval=10)
+)

@@ -6,6 +6,8 @@ _base_ = (
 
 # Weights come by mmdcl.PretrainedBackboneHook, all of them or none.
 model = dict(backbone=dict(init_cfg=None))
+train_cfg = dict(type='mmdcl.ExactTrainLoop')
+default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))
 train_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
 val_dataloader = dict(dataset=dict(type='mmdcl.ImageNet'))
 test_dataloader = val_dataloader

@@ -10,4 +10,5 @@ _base_ = (
 # has another stem (ResNetV1c).
 model = dict(pretrained=None, backbone=dict(type='ResNet'))
 train_cfg = dict(type='mmdcl.ExactIterTrainLoop')
+default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))
 custom_imports = dict(imports=['mmdcl.mmcv_ops'], allow_failed_imports=False)

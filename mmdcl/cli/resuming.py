@@ -6,8 +6,9 @@ from typing import Any
 from ..checkpoints import newest_good, read_checkpoint
 from ..checkpoints.channels import short_name
 from ..checkpoints.strict import refuse_address
+from .ending import watch_training
 from .hooks import add_hooks
-from .work_dir import checkpoint_out_dir, on_main_rank
+from .work_dir import checkpoint_out_dir, claim_work_dir, on_main_rank
 
 AUTO = 'auto'
 
@@ -112,13 +113,30 @@ def resume(
     cfg.resume = cfg.load_from is not None
 
 
-def expect_resume(cfg: Any, with_changes: bool = False) -> None:
-    """Let a config have a ResumeHook, whatever it is of.
+def prepare_training(
+    cfg: Any,
+    asked: str | None,
+    with_changes: bool = False,
+    trust: bool = False,
+) -> None:
+    """What every command that trains does before there is a runner.
+
+    It is watched, has its work_dir for itself, and knows what to resume.
 
     Args:
-        cfg: Changed in place.
-        with_changes: As of the hook.
+        cfg: As in ``resume``.
+        asked: As in ``resume``.
+        with_changes: Of ``mmdcl.ResumeHook``.
+        trust: As in ``read_checkpoint``.
     """
+    watch_training(cfg)
+    claim_work_dir(cfg)
+    resume(cfg, asked, trust)
+    _expect_resume(cfg, with_changes)
+
+
+def _expect_resume(cfg: Any, with_changes: bool) -> None:
+    """Let a config have a ResumeHook, whatever it is of."""
     cfg.custom_hooks = [
         hook
         for hook in cfg.get('custom_hooks') or []

@@ -1,8 +1,10 @@
 """That a benchmark starts from the weights that its record names."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from torch import Tensor
@@ -66,12 +68,26 @@ def no_other_weights(cfg: Config) -> list[str]:
     return found
 
 
+def _fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """Of names and values."""
+    found = sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        found.update(f'{name} {value.dtype} {tuple(value.shape)}'.encode())
+        found.update(value.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
 class WeightsCheck(Hook):
     """Before anything else, compare the backbone with the checkpoint.
+
+    What the evaluation began with goes into its own checkpoints, and one that
+    is resumed must have begun with the same.
 
     Args:
         tensors: Of the checkpoint, by the names of the backbone.
         random: Whether none of its weights must be there, or all of it.
+        seed: Of the evaluation.
 
     Raises:
         ValueError: It is not so.
@@ -79,10 +95,31 @@ class WeightsCheck(Hook):
 
     priority = 'LOWEST'
 
-    def __init__(self, tensors: Mapping[str, Tensor], random: bool) -> None:
+    def __init__(
+        self, tensors: Mapping[str, Tensor], random: bool, seed: int = 0
+    ) -> None:
         self.tensors = tensors
         self.random = random
+        weights = 'random' if random else _fingerprint(tensors)
+        self.begun = dict(weights=weights, seed=seed)
         self.checked = False
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint['meta']['evaluation'] = self.begun
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        if not runner._resume:
+            return
+        then = checkpoint['meta'].get('evaluation')
+        if then != self.begun:
+            then = then if isinstance(then, dict) else {}
+            differ = [k for k, x in self.begun.items() if then.get(k) != x]
+            raise ValueError(
+                f'{runner._load_from} is of another evaluation: it did not '
+                f'begin with the same {" and ".join(differ)}. Choose the '
+                "other's --work-dir, or leave out --resume"
+            )
+        self.checked = True  # trained since then
 
     def before_train(self, runner) -> None:
         self._check(runner)

@@ -6,14 +6,15 @@ behind the point, so that three of them in floats would be a level brighter.
 Hue goes through Pillow's bytes of hue and saturation, and blur is its three
 passes of a box, rounded once instead of after each. Operators change
 ``images`` in place and return nothing, wait for no accelerator, and what they
-do to an image does not depend on the rest of the batch.
+do to an image does not depend on the rest of the batch (a blur may round a
+pixel in a thousand to the next level).
 
 Letters: ``B`` images, ``H`` and ``W`` pixels, ``L`` steps of an image.
 """
 
 import math
 from collections.abc import Iterator
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +31,7 @@ _SLACK = 2e-4
 _CACHED = 2**16
 
 
+@unique
 class Step(IntEnum):
     """What is done to an image, and what its parameters are.
 

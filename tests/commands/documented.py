@@ -60,8 +60,8 @@ def typed(
     return run([*shlex.split(command), *options], place, code)
 
 
-def run(words: list, place: Path, code: int = 0, **variables: str) -> str:
-    """Run a command in ``place``, ours from this checkout."""
+def start(words: list, place: Path, **variables: str) -> subprocess.Popen:
+    """Start a command in ``place``, ours from this checkout."""
     words = list(map(str, words))
     for i, word in enumerate(words):
         if word.startswith(('tools/', 'configs/')):
@@ -75,18 +75,26 @@ def run(words: list, place: Path, code: int = 0, **variables: str) -> str:
     }
     binaries = Path(sys.executable).parent  # the environment is activated
     clean['PATH'] = f'{binaries}{os.pathsep}{clean["PATH"]}'
-    done = subprocess.run(
+    return subprocess.Popen(
         words,
         cwd=place,
         env={**clean, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=_SECONDS,
     )
-    said = done.stdout
-    shown = f'{shlex.join(words)}\n{said[-6000:]}'
-    assert done.returncode == code, f'exit code {done.returncode}: {shown}'
+
+
+def run(words: list, place: Path, code: int = 0, **variables: str) -> str:
+    """Run it to its end; returns what it printed."""
+    with start(words, place, **variables) as process:
+        try:
+            said, _ = process.communicate(timeout=_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+    shown = f'{shlex.join(map(str, words))}\n{said[-6000:]}'
+    assert process.returncode == code, f'code {process.returncode}: {shown}'
     assert 'Traceback' not in said, shown
     return said
 

@@ -3,16 +3,19 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
 
 from tests.commands import drawn
 from tests.commands.conftest import CLASSES
-from tests.commands.documented import PAGES, typed
+from tests.commands.documented import PAGES, run, start, typed
+from tests.commands.test_pretraining import WORK_DIR as CIFAR_RUN
 
 SIZES = ['train_dataloader.batch_size=8', 'train_dataloader.num_workers=0']
 SIZES += ['test_dataloader.batch_size=8', 'test_dataloader.num_workers=0']
@@ -79,6 +82,42 @@ def test_classification(place, resnet50, part, dataset, moved):
     before = torch.load(place / resnet50, weights_only=False)['state_dict']
     name = 'backbone.layer4.2.conv3.weight'
     assert torch.equal(before[name], after[name]) != moved
+
+
+def test_an_evaluation_that_was_told_to_end_goes_on(place, trained):
+    """By what it says; the result is that of one that was left alone."""
+    words = ['tools/evaluate.py', f'{CIFAR_RUN}/epoch_1.pth']
+    words += ['--protocol', 'finetune', '--dataset', 'cifar10']
+    words += ['--data-root', 'data/cifar10']
+    options = ['--cfg-options', *SIZES, 'train_cfg.max_epochs=6']
+    options += ['param_scheduler.T_max=6', 'param_scheduler.end=6']
+    options += ['train_dataloader.batch_size=40']
+    options += ['default_hooks.checkpoint.interval=1']
+    options += ['default_hooks.checkpoint.max_keep_ckpts=1']
+    run(['python', *words, '--work-dir', 'alone', *options], place)
+
+    ended = [*words, '--work-dir', 'ended', *options]
+    with start(['python', *ended], place) as process:
+        while not (place / 'ended/epoch_1.pth').exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        said, _ = process.communicate(timeout=100)
+    assert process.returncode == 75, said
+    goes_on = re.search(r'Go on by\n +(python .*--resume)\n', said)[1]
+    for _ in range(2):  # once more when it is complete: tested again
+        run(shlex.split(goes_on), place)
+    book = (place / 'work_dirs/evaluate.jsonl').read_text().splitlines()
+    rows = [json.loads(line)['metrics'] for line in book[-3:]]
+    assert rows[0] == rows[1] == rows[2]
+    found = [
+        torch.load(place / name / 'epoch_6.pth', weights_only=False)
+        for name in ('alone', 'ended')
+    ]
+    for name, tensor in found[0]['state_dict'].items():
+        assert torch.equal(tensor, found[1]['state_dict'][name]), name
+    said = run(['python', *ended, '--resume', '--seed', '1'], place, code=1)
+    assert 'did not begin with the same seed' in said
 
 
 def test_export_is_what_torchvision_reads(place, resnet50):

@@ -240,11 +240,15 @@ def test_a_file_of_another_run_is_not_removed(tmp_path):
         ('train.py --resume old.pth c.py', 'train.py c.py'),
         ('train.py c.py --resume=old.pth --amp', 'train.py c.py --amp'),
         ("train.py 'my c.py' --resume --amp", "train.py 'my c.py' --amp"),
+        ('evaluate.py --resume c.pth --amp', 'evaluate.py c.pth --amp'),
     ],
 )
 def test_the_command_to_go_on_with(words, wanted, monkeypatch):
     monkeypatch.setattr(sys, 'argv', shlex.split(words))
-    monkeypatch.delenv(COMMAND, raising=False)
+    for name in (COMMAND, 'TORCHELASTIC_RUN_ID'):
+        monkeypatch.delenv(name, raising=False)
     assert how_to_resume() == f'python {wanted} --resume'
+    monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'none')
+    assert how_to_resume().startswith('the same command, with --resume')
     monkeypatch.setenv(COMMAND, 'tools/dist_train.sh c.py 2')
     assert how_to_resume() == 'tools/dist_train.sh c.py 2 --resume'

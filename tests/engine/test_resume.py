@@ -213,6 +213,15 @@ def test_fewer_epochs_than_done(loop, at):
     assert watch.rates == {}
 
 
+@pytest.mark.parametrize('loop', LOOPS)
+def test_a_run_that_is_complete(loop, at, capfd):
+    run, watch = at(12, train_cfg=dict(type=loop, max_epochs=3))
+    run.train()
+    assert run.iter == 12
+    assert watch.rates == {}
+    assert 'training is complete' in ''.join(capfd.readouterr())
+
+
 def test_upstreams_loop_says_that_it_is_not_exact(at, done, capfd):
     run, watch = at(6, train_cfg=dict(by_epoch=True, max_epochs=3))
     run.train()

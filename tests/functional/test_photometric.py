@@ -9,7 +9,7 @@ import torchvision.transforms.functional as reference
 from PIL import Image, ImageFilter
 
 from mmdcl.functional import apply_steps
-from mmdcl.functional.photometric import Step
+from mmdcl.functional.photometric import Step, _box
 
 IMAGES = 5
 # What a step is to one image of Pillow.
@@ -89,6 +89,26 @@ def test_step_is_pillows(images, step):
     same(found, torch.stack(list(wanted)), step == Step.BLUR)
 
 
+def test_brightness_is_pillows_to_the_level():
+    """Of 2**18 colours: a weight that is off by 2**-16 shows in some."""
+    colors = torch.randint(0, 256, (1, 3, 512, 512), dtype=torch.uint8)
+    step = [(Step.SATURATION, 0.0)]
+    assert torch.equal(
+        apply_steps(colors, program(step))[0], pillow(colors[0], step)
+    )
+
+
+def test_hue_of_the_darkest_colors():
+    """Where a level is half of the saturation, or all of it."""
+    levels = torch.tensor([*itertools.product(range(5), repeat=3)])
+    colors = levels.T.to(torch.uint8).reshape(1, 3, 5, 25)
+    for shift in (-0.4, 0.1, 0.3):
+        step = [(Step.HUE, shift)]
+        assert torch.equal(
+            apply_steps(colors, program(step))[0], pillow(colors[0], step)
+        )
+
+
 def test_grayscale_weighs_channels(images):
     weights = (0.2126, 0.7152, 0.0722)
     found = apply_steps(images, program(*[[(Step.GRAYSCALE, *weights)]] * 5))
@@ -142,6 +162,35 @@ def test_blur_continues_the_border():
     step = [(Step.BLUR, 2.0)]
     found = apply_steps(slope, program(step))
     assert (found[0] - pillow(slope[0], step)).abs().max() <= 3
+
+
+def test_boxes_spread_like_the_gaussian():
+    """Flat, with less at both ends, and of a third of its variance."""
+    sigma = torch.linspace(0.02, 4, 400, dtype=torch.float64)
+    place = torch.arange(-9, 10)
+    for box, s in zip(_box(sigma, 9), sigma, strict=True):
+        assert float(box.sum()) == pytest.approx(1)
+        assert float((box * place**2).sum()) == pytest.approx(float(s**2) / 3)
+        inner, ends = box[box > box.max() * 0.999], box[box > 0]
+        assert len(ends) - len(inner) in (0, 2)
+        assert box.min() >= 0
+
+
+def test_a_blur_does_not_depend_on_the_others(images):
+    """Not on the largest of them, either, which sets the kernel's size."""
+    for sigma in (0.05, 0.3, 0.81, 0.82, 1.4, 1.42, 2.0, 3.1):
+        step, wide = [(Step.BLUR, sigma)], [(Step.BLUR, 6.0)]
+        alone = apply_steps(images[:1], program(step))
+        beside = apply_steps(images[:2], program(step, wide))
+        off = (alone[0] - beside[0]).abs()  # sums in another order
+        assert off.max() <= 1
+        assert off.mean() < 1e-3
+
+
+def test_no_gradient_is_kept(images):
+    images = images.float().requires_grad_()
+    steps = program(*[[(Step.BRIGHTNESS, 0.5)]] * IMAGES)
+    assert not apply_steps(images, steps).requires_grad
 
 
 def test_a_blur_of_nothing_is_none(images):

@@ -65,20 +65,51 @@ def test_an_empty_set_answers_zeros():
     assert found.label.tolist() == [-1, -1]
 
 
-@pytest.mark.parametrize('filled', [2, 9])
-def test_top_k_draws_evenly_from_the_nearest(filled):
+@pytest.mark.parametrize('k', [2, 3])
+@pytest.mark.parametrize('filled', [1, 2, 9])
+def test_top_k_draws_evenly_from_the_nearest(filled, k):
     support = SupportSet(size=9, dim=2)
     angle = torch.arange(filled) / 10
     rows = torch.stack([angle.cos(), angle.sin()], dim=1)
     support.enqueue(rows, torch.arange(filled))
-    found = support.neighbors(torch.tensor([[1.0, 0.0]]).repeat(6000, 1), 3)
+    found = support.neighbors(torch.tensor([[1.0, 0.0]]).repeat(6000, 1), k)
     counts = torch.bincount(found.image, minlength=filled)
-    choices = min(3, filled)
+    choices = min(k, filled)
     assert not counts[choices:].any()
     expected = torch.full((choices,), 6000 / choices)
     torch.testing.assert_close(
         counts[:choices].float(), expected, rtol=0.07, atol=0
     )
+
+
+def test_the_size_of_the_paper():
+    support = SupportSet()
+    assert support.rows.shape == (98304, 256)
+
+
+def test_ages_are_steps_since_then():
+    support = SupportSet(size=4, dim=2)
+    for row in torch.eye(2):
+        support.enqueue(row[None])
+    support.enqueue(torch.empty(0, 2))
+    assert support.neighbors(torch.eye(2)).age.tolist() == [3, 2]
+
+
+def test_the_nearest_one_draws_nothing_random():
+    support = SupportSet(size=4, dim=2)
+    support.enqueue(torch.randn(4, 2))
+    before = torch.get_rng_state()
+    support.neighbors(torch.randn(3, 2, generator=torch.Generator()))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_no_gradient_and_another_dtype():
+    support = SupportSet(size=4, dim=2)
+    rows = torch.randn(4, 2, requires_grad=True)
+    support.enqueue(rows)
+    assert not support.rows.requires_grad
+    assert not support.neighbors(rows).cosine.requires_grad
+    assert support.double().rows.dtype == torch.float64
 
 
 def test_the_search_needs_little_memory():

@@ -245,7 +245,9 @@ def test_nothing_else_loads_weights():
 
 
 class Runner:
-    def __init__(self, model):
+    _resume, _load_from = True, 'epoch_1.pth'
+
+    def __init__(self, model=None):
         self.model = model
 
 
@@ -263,6 +265,24 @@ def test_what_is_recorded_is_compared(random):
         assert isinstance(check, Hook)
         with pytest.raises(ValueError, match=said):
             getattr(check, moment)(Runner(model))
+
+
+def test_what_is_resumed_began_with_the_same():
+    one, other = {'weight': torch.ones(2)}, {'weight': torch.zeros(2)}
+    saved = dict(meta={})
+    WeightsCheck(one, False, 3).before_save_checkpoint(None, saved)
+    WeightsCheck(one, False, 3).after_load_checkpoint(Runner(), saved)
+    for weights, random, seed, said in (
+        (other, False, 3, 'the same weights. '),
+        (one, True, 3, 'the same weights. '),
+        (one, False, 4, 'the same seed. '),
+        (other, False, 4, 'the same weights and seed. '),
+    ):
+        check = WeightsCheck(weights, random, seed)
+        with pytest.raises(ValueError, match=f'epoch_1.pth is .* {said}'):
+            check.after_load_checkpoint(Runner(), saved)
+    with pytest.raises(ValueError, match='weights and seed'):
+        check.after_load_checkpoint(Runner(), dict(meta={}))
 
 
 @pytest.mark.parametrize('loader', [*labels.PARTS, 'test_evaluator'])
