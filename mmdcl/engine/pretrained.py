@@ -1,5 +1,6 @@
 """Start downstream training or evaluation from a checked backbone."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -78,9 +79,12 @@ class PretrainedBackboneHook(Hook):
             return
         if runner._has_loaded:
             self._loaded = True
-            runner.logger.warning(
-                f'{self.backbone}: weights are those of load_from or resume, '
-                f'not of {self.checkpoint}'
+            # That resumed training has other weights surprises nobody.
+            level = logging.INFO if runner._resume else logging.WARNING
+            runner.logger.log(
+                level,
+                f'{self.backbone}: weights are those of {runner._load_from}, '
+                f'not of {self.checkpoint}',
             )
             return
         model = model_of(runner)
