@@ -139,6 +139,8 @@ def main() -> None:
         time.sleep(args.every)
     process.send_signal(signal.SIGTERM)
     code = process.wait(timeout=120)
+    if len({row['iteration'] for row in rows}) < 9:
+        sys.exit('error: too short to judge; give it more --minutes')
     found = judge(rows)
     report = dict(
         minutes=args.minutes,
@@ -146,10 +148,11 @@ def main() -> None:
         exit_code=code,
         flat=all(x['flat'] for x in found.values()),
         slopes=found,
-        rows=rows,
     )
+    samples = ',\n  '.join(json.dumps(row) for row in rows)
+    text = json.dumps(report, indent=1).removesuffix('\n}')
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(report, indent=1))
+    args.out.write_text(f'{text},\n "rows": [\n  {samples}\n ]\n}}\n')
     for key, x in found.items():
         print(
             f'{key:24} mean {x["mean"]:10.3f}  change {x["change"]:+9.3f} '

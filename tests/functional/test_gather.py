@@ -86,10 +86,11 @@ def watch(rank, shares, dtype=torch.double):
     return global_means(watched, torch.zeros(3, dtype=dtype))
 
 
-def test_means_over_the_rows_of_all_ranks():
+@pytest.mark.parametrize('shares', [WATCHED, WATCHED[::2]])
+def test_means_over_the_rows_of_all_ranks(shares):
     """Not the mean of means; nothing of a rank without rows, and no NaN."""
     expected = dict(rows=3.0, weighted=4.0, nobody=0.0)
-    for found in on_ranks(3, watch, WATCHED):
+    for found in on_ranks(len(shares), watch, shares):
         assert {name: float(x) for name, x in found.items()} == expected
         assert {x.dtype for x in found.values()} == {torch.double}
 
