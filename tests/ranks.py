@@ -1,6 +1,7 @@
 """Run a function on several gloo processes and collect what they return."""
 
 import multiprocessing
+import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+SECONDS = 600
 # Processes are forked from a server that has imported what is slow to import.
 multiprocessing.set_forkserver_preload(
     [
@@ -38,12 +40,20 @@ def _process(
 def on_ranks(ranks: int, function: Callable, *args: Any) -> list:
     """``[function(rank, *args) for each rank]``, in that many processes."""
     with TemporaryDirectory() as folder:
-        mp.start_processes(
+        context = mp.start_processes(
             _process,
             (ranks, folder, function, args),
             nprocs=ranks,
+            join=False,
             start_method='forkserver',
         )
+        deadline = time.monotonic() + SECONDS
+        while not context.join(timeout=1):
+            if time.monotonic() > deadline:
+                for process in context.processes:
+                    process.kill()
+                # Python before 3.11.8 may be why: cpython issue 112275.
+                raise TimeoutError(f'{ranks} ranks: no end in {SECONDS} s')
         return [
             torch.load(Path(folder, f'{rank}.pt'), weights_only=True)
             for rank in range(ranks)
