@@ -52,7 +52,7 @@ def on_ranks(ranks: int, function: Callable, *args: Any) -> list:
             if time.monotonic() > deadline:
                 for process in context.processes:
                     process.kill()
-                # Python before 3.11.8 may be why: cpython issue 112275.
+                # An old Python may be why: see may_hang_at_fork.
                 raise TimeoutError(f'{ranks} ranks: no end in {SECONDS} s')
         return [
             torch.load(Path(folder, f'{rank}.pt'), weights_only=True)

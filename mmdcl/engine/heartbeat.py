@@ -1,12 +1,27 @@
 """Nobody waits in silence for a process that is stopped or hangs."""
 
 import atexit
+import multiprocessing
+import sys
+from typing import Any
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 
 from ..registry import HOOKS
 from .watch import Watch
+
+
+def may_hang_at_fork(loader: Any) -> bool:
+    """Whether this Python may deadlock as it forks a dataloader's workers."""
+    old = sys.version_info < (3, 10, 15) or (
+        (3, 11) <= sys.version_info < (3, 11, 10)
+    )
+    context = getattr(loader, 'multiprocessing_context', None)
+    # Asked so that nothing is decided by the question.
+    method = (context or multiprocessing).get_start_method(allow_none=True)
+    workers = getattr(loader, 'num_workers', 0)
+    return bool(old and workers and method in (None, 'fork'))
 
 
 @HOOKS.register_module()
@@ -49,6 +64,15 @@ class HeartbeatHook(Hook):
             self._first = runner.iter
             self._watch = Watch(self.timeout, self.patience, runner.logger)
             atexit.register(self._stop)
+            if may_hang_at_fork(runner.train_dataloader):
+                version = '.'.join(map(str, sys.version_info[:3]))
+                runner.logger.warning(
+                    f'Python {version} hangs once in a great while as it '
+                    'forks a worker of the dataloader beside other threads '
+                    '(cpython issue 112275): training then ends after '
+                    f'{self.patience:g} s, and --resume goes on. Python '
+                    '3.10.15, 3.11.10 and 3.12 have it mended'
+                )
 
     def before_train_iter(self, runner, *args, **kwargs) -> None:
         first = self._watch and runner.iter == self._first

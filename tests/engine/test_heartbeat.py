@@ -3,13 +3,15 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 
 import pytest
 import torch.distributed as dist
 from mmengine.hooks import Hook
+from torch.utils.data import DataLoader
 
-from mmdcl.engine.heartbeat import HeartbeatHook
+from mmdcl.engine.heartbeat import HeartbeatHook, may_hang_at_fork
 from tests.engine.test_train_loop import on, train
 
 
@@ -85,3 +87,23 @@ class Slow(Hook):
 def test_times_are_numbers(wrong):
     with pytest.raises(ValueError, match='`timeout` must be a number'):
         HeartbeatHook(timeout=wrong)
+
+
+@pytest.mark.parametrize(
+    ('version', 'workers', 'context', 'may'),
+    [
+        ((3, 10, 14), 2, None, True),
+        ((3, 10, 15), 2, None, False),
+        ((3, 11, 9), 2, 'fork', True),
+        ((3, 11, 9), 2, 'spawn', False),
+        ((3, 11, 9), 0, None, False),
+        ((3, 11, 10), 2, None, False),
+        ((3, 12, 0), 2, None, False),
+    ],
+)
+def test_pythons_that_may_hang_at_a_fork(
+    version, workers, context, may, monkeypatch
+):
+    monkeypatch.setattr(sys, 'version_info', version)
+    options = dict(num_workers=workers, multiprocessing_context=context)
+    assert may_hang_at_fork(DataLoader([0], **options)) == may
