@@ -67,8 +67,8 @@ class HeartbeatHook(Hook):
             if may_hang_at_fork(runner.train_dataloader):
                 version = '.'.join(map(str, sys.version_info[:3]))
                 runner.logger.warning(
-                    f'Python {version} hangs once in a great while as it '
-                    'forks a worker of the dataloader beside other threads '
+                    f'Python {version} may hang, very seldom, as it forks a '
+                    'worker of the dataloader beside other threads '
                     '(cpython issue 112275): training then ends after '
                     f'{self.patience:g} s, and --resume goes on. Python '
                     '3.10.15, 3.11.10 and 3.12 have it mended'
