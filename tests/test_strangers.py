@@ -311,8 +311,9 @@ def test_addresses_are_refused(door, address, evil, monkeypatch, good):
 
 @pytest.mark.parametrize('option', ['load_from=b.pth', 'resume=True'])
 def test_an_option_does_not_change_what_is_tested(
-    option, monkeypatch, good, capsys
+    option, monkeypatch, good, capsys, tmp_path
 ):
+    monkeypatch.chdir(tmp_path)
     options = ('--cfg-options', option)
     with pytest.raises(SystemExit):
         command(

@@ -80,7 +80,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--resume',
-        action='store_true',
+        action='store_const',
+        const='auto',
         help='go on from the newest good checkpoint of the same evaluation, '
         'in its work_dir',
     )
@@ -242,8 +243,7 @@ def main() -> None:
             if key in cfg.test_cfg
         }
     else:
-        asked = 'auto' if args.resume else None
-        prepare_training(cfg, asked, trust=args.trust)
+        prepare_training(cfg, args.resume, trust=args.trust)
     runner = build_runner(cfg)
     runner.register_hook(
         WeightsCheck(adopted.tensors, args.random_init, args.seed)

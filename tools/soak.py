@@ -148,11 +148,10 @@ def main() -> None:
         exit_code=code,
         flat=all(x['flat'] for x in found.values()),
         slopes=found,
+        rows=rows,
     )
-    samples = ',\n  '.join(json.dumps(row) for row in rows)
-    text = json.dumps(report, indent=1).removesuffix('\n}')
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(f'{text},\n "rows": [\n  {samples}\n ]\n}}\n')
+    args.out.write_text(json.dumps(report, indent=1))
     for key, x in found.items():
         print(
             f'{key:24} mean {x["mean"]:10.3f}  change {x["change"]:+9.3f} '

@@ -192,8 +192,8 @@ class ResumeHook(Hook):
         meta = checkpoint.get('meta')
         for name in ('epoch', 'iter'):
             whole_number(meta, name)
-        check_rest(runner, meta)
         before = remembered(runner, meta)
+        check_rest(runner, meta, before)
         changes = fact_changes(before, self._now)
         alone = before.get('ranks', 1) == get_world_size() == 1
         if text := runner.cfg.pretty_text.strip():

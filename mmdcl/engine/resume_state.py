@@ -54,40 +54,42 @@ def run_facts(runner) -> dict[str, Any]:
     )
 
 
-def check_rest(runner, meta: dict) -> None:
-    """Say that training is complete; refuse what is past its end."""
+def check_rest(runner, meta: dict, before: dict[str, Any]) -> None:
+    """Say that training is complete; refuse what is past its end.
+
+    Args:
+        runner: The one that resumes.
+        meta: Of the checkpoint.
+        before: Of :func:`remembered`.
+    """
     loop = runner.train_loop
+    past = False
     if isinstance(loop, EpochBasedTrainLoop):
         unit, done = 'epoch', meta['epoch']
         option, last = 'max_epochs', loop.max_epochs
-        batches = remembered(runner, meta).get('batches_per_epoch')
-        end = batches and last * batches
-        past = bool(end) and done == last and meta['iter'] > end
-        if done == last - 1 and meta['iter'] == end:  # not counted yet
-            done = last
+        if batches := before.get('batches_per_epoch'):
+            end = last * batches
+            past = done == last and meta['iter'] > end
+            if done == last - 1 and meta['iter'] == end:  # not counted yet
+                done = last
     else:
         unit, done = 'iteration', meta['iter']
         option, last = 'max_iters', loop.max_iters
-        past = False
-    state = meta.get('train_loop')
     text = f'the checkpoint is at {unit} {done} of {option}={last}'
     if done > last or past:
         raise ValueError(
             f'{text}: nothing is left to train; raise train_cfg.{option} to '
             'go on'
         )
-    if done == last:
-        unvalidated = isinstance(state, dict) and not state.get(
-            'validated', True
-        )
-        runner.logger.warning(
-            f'{text}: training is complete'
-            + (
-                ', the last validation is repeated'
-                if unvalidated and runner.val_loop
-                else f'; to train longer, raise train_cfg.{option}'
-            )
-        )
+    if done < last:
+        return
+    state = meta.get('train_loop')
+    left = isinstance(state, dict) and not state.get('validated', True)
+    if left and runner.val_loop:
+        then = ', the last validation is repeated'
+    else:
+        then = f'; to train longer, raise train_cfg.{option}'
+    runner.logger.warning(f'{text}: training is complete{then}')
 
 
 def remembered(runner, meta: dict) -> dict[str, Any]:

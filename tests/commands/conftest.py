@@ -5,6 +5,7 @@ from tests.commands.documented import typed
 
 CLASSES = f'metainfo.classes=({",".join(drawn.IMAGENET)})'
 CIFAR = '1xb256_cifar10.py --data-root data/cifar10'
+WORK_DIR = 'work_dirs/dcl_resnet18_1xb256_cifar10'
 SMALL = ['train_cfg.max_epochs=1', 'train_dataloader.batch_size=40']
 SMALL += ['train_dataloader.num_workers=1', 'model.backbone.base_channels=8']
 SMALL += ['model.backbone.stem_channels=8', 'model.neck.in_channels=64']

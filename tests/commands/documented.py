@@ -60,8 +60,8 @@ def typed(
     return run([*shlex.split(command), *options], place, code)
 
 
-def start(words: list, place: Path, **variables: str) -> subprocess.Popen:
-    """Start a command in ``place``, ours from this checkout."""
+def prepared(words: list, place: Path, **variables: str) -> dict:
+    """A command in ``place``, ours from this checkout, for `subprocess`."""
     words = list(map(str, words))
     for i, word in enumerate(words):
         if word.startswith(('tools/', 'configs/')):
@@ -75,26 +75,25 @@ def start(words: list, place: Path, **variables: str) -> subprocess.Popen:
     }
     binaries = Path(sys.executable).parent  # the environment is activated
     clean['PATH'] = f'{binaries}{os.pathsep}{clean["PATH"]}'
-    return subprocess.Popen(
-        words,
+    return dict(
+        args=words,
         cwd=place,
         env={**clean, **variables},
-        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
 def run(words: list, place: Path, code: int = 0, **variables: str) -> str:
-    """Run it to its end; returns what it printed."""
-    with start(words, place, **variables) as process:
-        try:
-            said, _ = process.communicate(timeout=_SECONDS)
-        except BaseException:
-            process.kill()
-            raise
-    shown = f'{shlex.join(map(str, words))}\n{said[-6000:]}'
-    assert process.returncode == code, f'code {process.returncode}: {shown}'
+    """Run a command in ``place``, ours from this checkout."""
+    done = subprocess.run(
+        **prepared(words, place, **variables),
+        stdout=subprocess.PIPE,
+        timeout=_SECONDS,
+    )
+    said = done.stdout
+    shown = f'{shlex.join(done.args)}\n{said[-6000:]}'
+    assert done.returncode == code, f'exit code {done.returncode}: {shown}'
     assert 'Traceback' not in said, shown
     return said
 

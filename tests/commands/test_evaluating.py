@@ -13,9 +13,8 @@ import pytest
 import torch
 
 from tests.commands import drawn
-from tests.commands.conftest import CLASSES
-from tests.commands.documented import PAGES, run, start, typed
-from tests.commands.test_pretraining import WORK_DIR as CIFAR_RUN
+from tests.commands.conftest import CLASSES, WORK_DIR
+from tests.commands.documented import PAGES, prepared, run, typed
 
 SIZES = ['train_dataloader.batch_size=8', 'train_dataloader.num_workers=0']
 SIZES += ['test_dataloader.batch_size=8', 'test_dataloader.num_workers=0']
@@ -86,7 +85,7 @@ def test_classification(place, resnet50, part, dataset, moved):
 
 def test_an_evaluation_that_was_told_to_end_goes_on(place, trained):
     """By what it says; the result is that of one that was left alone."""
-    words = ['tools/evaluate.py', f'{CIFAR_RUN}/epoch_1.pth']
+    words = ['tools/evaluate.py', f'{WORK_DIR}/epoch_1.pth']
     words += ['--protocol', 'finetune', '--dataset', 'cifar10']
     words += ['--data-root', 'data/cifar10']
     options = ['--cfg-options', *SIZES, 'train_cfg.max_epochs=6']
@@ -97,12 +96,19 @@ def test_an_evaluation_that_was_told_to_end_goes_on(place, trained):
     run(['python', *words, '--work-dir', 'alone', *options], place)
 
     ended = [*words, '--work-dir', 'ended', *options]
-    with start(['python', *ended], place) as process:
+    log = place / 'ended.txt'
+    with (
+        log.open('w') as out,
+        subprocess.Popen(
+            **prepared(['python', *ended], place), stdout=out
+        ) as process,
+    ):
         while not (place / 'ended/epoch_1.pth').exists():
             assert process.poll() is None
             time.sleep(0.01)
         process.terminate()
-        said, _ = process.communicate(timeout=100)
+        process.wait(100)
+    said = log.read_text()
     assert process.returncode == 75, said
     goes_on = re.search(r'Go on by\n +(python .*--resume)\n', said)[1]
     for _ in range(2):  # once more when it is complete: tested again

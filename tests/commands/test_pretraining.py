@@ -8,10 +8,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from tests.commands.conftest import CLASSES, SMALL
+from tests.commands.conftest import CLASSES, SMALL, WORK_DIR
 from tests.commands.documented import ROOT, logged, run, typed
 
-WORK_DIR = 'work_dirs/dcl_resnet18_1xb256_cifar10'
 CONFIG = 'configs/dcl_resnet18_1xb256_cifar10.py'
 CIFAR = ['--dataset', 'cifar10']
 DATA = ['--data-root', 'data/cifar10']
