@@ -3,12 +3,20 @@
 The map of the house. Importing it is instant; a name below loads its room
 when it is first used, and only rooms other than ``functional`` need OpenMMLab.
 
-functional   the losses, the gather, nearest neighbours: tensors in and out
-models       DCLHead, DCLWHead, InfoNCEHead, SimCLR, NNCLR, SupportSet
-engine       exact train loops, kNN evaluation loops, hooks
-datasets     CIFAR10, ImageNet, FewLabels, LoadImageFromFile, ChannelOrder
-checkpoints  read without running code, match a backbone key by key
-registry     what makes ``type='mmdcl.DCLHead'`` work in any config
+functional    the losses, the gather, nearest neighbours: tensors in and out
+models        heads, SimCLR, NNCLR and its support set
+views         two views of an image: split between workers and the device
+datasets      readers that upstream lacks
+checkpoints   files of weights: read without running code, matched, exported
+engine        exact train loops, kNN evaluation, hooks, optimizers
+downstream    a backbone into a classifier, detector or segmentor
+cli           what people type: ``mmdcl train CONFIG``
+configs       where configs lie, ours and others'
+registry      what makes ``type='mmdcl.DCLHead'`` work in any config
+arguments     checks of numbers and texts by the name of the argument
+constructors  which arguments a registered class takes
+command       how this process was started, and is started again
+handlers      signals that ask a process to end, and who receives them
 """
 
 from importlib import import_module
@@ -27,6 +35,7 @@ _ROOMS = {
     ),
     'engine': (
         'AtomicCheckpointHook',
+        'BFloat16OptimWrapper',
         'CheckpointMatchHook',
         'DataCheckHook',
         'ExactIterTrainLoop',
@@ -36,12 +45,15 @@ _ROOMS = {
         'InvalidLossHook',
         'KNNTestLoop',
         'KNNValLoop',
-        'PretrainedBackboneHook',
+        'LARS',
         'ProgressHook',
         'ResumeHook',
         'SizesHook',
         'WorkDirHook',
     ),
+    'views': ('DeviceViewsHook', 'SplitViews', 'ViewDataPreprocessor'),
+    'downstream.pretrained': ('PretrainedBackboneHook',),
+    'configs': ('config_path',),
     'datasets': (
         'CIFAR10',
         'ChannelOrder',
@@ -60,7 +72,11 @@ _ROOMS = {
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
-__all__ = sorted([*_ROOM_OF, *_ROOMS, 'functional', 'registry'])
+_MODULES = {room.partition('.')[0] for room in _ROOMS}
+_MODULES |= {'cli', 'functional', 'registry', 'arguments', 'constructors'}
+_MODULES |= {'command', 'handlers'}
+
+__all__ = sorted([*_ROOM_OF, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:

@@ -37,16 +37,19 @@ class Registry(upstream.Registry):
         return self.split_scope_key(key)[1] in self.module_dict
 
 
-def _child(parent: upstream.Registry, room: str) -> Registry:
+def _child(parent: upstream.Registry, *rooms: str) -> Registry:
     return Registry(
-        parent.name, parent=parent, scope='mmdcl', locations=[f'mmdcl.{room}']
+        parent.name,
+        parent=parent,
+        scope='mmdcl',
+        locations=[f'mmdcl.{room}' for room in rooms],
     )
 
 
-MODELS = _child(upstream.MODELS, 'models')
+MODELS = _child(upstream.MODELS, 'models', 'views')
 LOOPS = _child(upstream.LOOPS, 'engine')
 OPTIM_WRAPPERS = _child(upstream.OPTIM_WRAPPERS, 'engine')
 OPTIMIZERS = _child(upstream.OPTIMIZERS, 'engine')
-HOOKS = _child(upstream.HOOKS, 'engine')
+HOOKS = _child(upstream.HOOKS, 'engine', 'views', 'downstream.pretrained')
 DATASETS = _child(upstream.DATASETS, 'datasets')
-TRANSFORMS = _child(upstream.TRANSFORMS, 'datasets')
+TRANSFORMS = _child(upstream.TRANSFORMS, 'datasets', 'views')

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import mmdcl
+
 PACKAGE = Path(__file__).parent.parent / 'mmdcl'
 UPSTREAM = {'mmengine', 'mmcv', 'mmpretrain'}
 MAY_IMPORT = {
@@ -24,25 +26,34 @@ MAY_IMPORT = {
     }
     | UPSTREAM,
     'datasets': {'torch', 'numpy', 'cv2', 'PIL', 'sklearn', 'mmdcl.registry'}
-    | {'mmdcl.functional'}
     | {'mmdcl.datasets'}
     | UPSTREAM,
     'checkpoints': {'torch', 'numpy', 'safetensors', 'mmengine'}
     | {'mmdcl.checkpoints'},
-    'cli': {'torch', 'mmdcl', 'mmdcl.cli'}
-    | {f'mmdcl.{room}' for room in ('checkpoints', 'engine', 'registry')}
+    'views': {'torch', 'numpy', 'mmdcl.registry', 'mmdcl.views'} | UPSTREAM,
+    'downstream': {'torch', 'torchvision', 'mmdcl.downstream'}
+    | {f'mmdcl.{x}' for x in ('checkpoints', 'constructors', 'engine')}
+    | {'mmdcl.registry'}
     | UPSTREAM,
-    'mmcv_ops.py': {'torch', 'torchvision'},
+    'cli': {'torch', 'mmdcl', 'mmdcl.cli', 'mmdcl.configs', 'mmdcl.command'}
+    | {f'mmdcl.{x}' for x in ('checkpoints', 'engine', 'registry')}
+    | {f'mmdcl.{x}' for x in ('constructors', 'downstream')}
+    | UPSTREAM,
+    'constructors.py': {'torch', 'mmengine'},
+    'configs.py': set(),
+    'command.py': set(),
     'arguments.py': set(),
     'handlers.py': set(),
+    '__main__.py': {'mmdcl.cli'},
     '__init__.py': set(),
 }
 # Rooms whose processes agree on what to do.
 AGREE = ('engine', 'cli')
 STANDARD = sys.stdlib_module_names
-for room in ('models', 'engine', 'datasets', 'cli'):
+for room in ('models', 'engine', 'datasets', 'cli', 'views', 'downstream'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.arguments'}
 for room in ('engine', 'cli'):
+    MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.command'}
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.handlers'}
 
 
@@ -85,7 +96,7 @@ def test_doors(room):
 
 def test_every_room_has_its_doors():
     rooms = {p.name for p in PACKAGE.iterdir() if p.name != '__pycache__'}
-    assert rooms - {'py.typed'} == set(MAY_IMPORT)
+    assert rooms - {'py.typed', '.mim'} == set(MAY_IMPORT)
 
 
 def distribution(source: str) -> set[str]:
@@ -127,3 +138,13 @@ def test_ranks_are_known_in_one_place():
         if path != PACKAGE / 'functional' / 'gather.py':
             found = distribution(path.read_text())
             assert not found or path.parent.name in AGREE, path
+
+
+def test_the_map_is_complete():
+    """`help(mmdcl)` names each room, and no other."""
+    words = [line.split() for line in mmdcl.__doc__.splitlines()]
+    on_map = {x[0] for x in words if len(x) > 2 and x[0].islower()}
+    rooms = {Path(name).stem for name in MAY_IMPORT} - {'__init__', '__main__'}
+    assert rooms <= on_map
+    for name in mmdcl.__all__:
+        assert getattr(mmdcl, name) is not None

@@ -18,7 +18,7 @@ from mmdcl.checkpoints.architecture import (
     pretraining_config,
 )
 from mmdcl.checkpoints.strict import only_strict
-from mmdcl.cli.pretrained_network import build_network, network_config
+from mmdcl.downstream.pretrained_network import build_network, network_config
 from tests.runs import BACKBONE, PLAIN, VIEWS, loader, runner
 
 RUN = dict(type='os.system', command='touch X')

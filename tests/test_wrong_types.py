@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-import mmdcl.mmcv_ops  # noqa: F401 - before mmpretrain imports mmdet
+import mmdcl.downstream.with_operators  # noqa: F401 - before mmpretrain imports mmdet
 from mmdcl import registry
 from mmdcl.arguments import require_number, require_whole
 from tests.runs import NNCLR, SIMCLR

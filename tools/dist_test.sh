@@ -5,5 +5,4 @@
 set -euo pipefail
 [ $# -ge 3 ] || { sed -n 2,4p "$0" >&2; exit 2; }
 
-exec bash "$(dirname "$0")/torchrun.sh" "$3" test.py "$1" "$2" \
-    --launcher pytorch "${@:4}"
+exec python "$(dirname "$0")/test.py" "$1" "$2" --gpus "$3" "${@:4}"

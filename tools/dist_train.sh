@@ -8,7 +8,4 @@ set -euo pipefail
 # For the line that says how to resume.
 MMDCL_COMMAND=$(printf '%q ' "$0" "$@")
 export MMDCL_COMMAND
-# Slurm's notice is passed on, too (by versions of torchrun that can).
-export PET_SIGNALS_TO_HANDLE="${PET_SIGNALS_TO_HANDLE:-SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1}"
-exec bash "$(dirname "$0")/torchrun.sh" "$2" train.py "$1" \
-    --launcher pytorch "${@:3}"
+exec python "$(dirname "$0")/train.py" "$1" --gpus "$2" "${@:3}"

@@ -1,7 +1,7 @@
 """Change the mathematics in small ways, and see whether a test notices.
 
     python tools/mutate.py --jobs 2
-    python tools/mutate.py --only functional/tiles models/heads
+    python tools/mutate.py --only functional/kernel models/heads
 
 Each mutant is one change of one file: another comparison, operator, number or
 truth value, a statement left out, two arguments exchanged. It is written into
@@ -36,15 +36,15 @@ RESULTS = ROOT / 'results' / 'mutants'
 FUNCTIONAL = 'tests/functional/test_'
 # Quick tests of a file, and those that start processes.
 TESTS = {
-    'functional/contrast': (['contrast', 'negatives', 'properties'], []),
+    'functional/losses': (['losses', 'contrast', 'properties'], []),
     'functional/unit': (['unit', 'neighbors', 'second_derivatives'], []),
-    'functional/negatives': (
-        ['negatives', 'tiles', 'second_derivatives', 'properties'],
-        ['tiles', 'second_derivatives'],
+    'functional/contrast': (
+        ['contrast', 'kernel', 'second_derivatives', 'properties'],
+        ['kernel', 'second_derivatives'],
     ),
-    'functional/tiles': (
-        ['tiles', 'second_derivatives', 'negatives', 'properties'],
-        ['tiles', 'second_derivatives'],
+    'functional/kernel': (
+        ['kernel', 'second_derivatives', 'contrast', 'properties'],
+        ['kernel', 'second_derivatives'],
     ),
     'functional/neighbors': (
         ['neighbors', 'properties', '../models/test_support_set'],
@@ -52,10 +52,10 @@ TESTS = {
     ),
     'functional/derivatives': (['second_derivatives'], []),
     'functional/gather': (
-        ['gather', 'negatives'],
-        ['gather', 'tiles', 'second_derivatives'],
+        ['gather', 'contrast'],
+        ['gather', 'kernel', 'second_derivatives'],
     ),
-    'functional/photometric': (['photometric'], []),
+    'views/operators': (['../views/test_operators'], []),
     'models/heads': (
         ['../models/test_heads'],
         ['../models/test_heads', '../models/test_simclr'],

@@ -93,4 +93,6 @@ default_hooks = dict(
     ),
 )
 log_processor = dict(by_epoch=False)
-custom_imports = dict(imports=['mmdcl.mmcv_ops'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['mmdcl.downstream.with_operators'], allow_failed_imports=False
+)

@@ -11,7 +11,7 @@ train_cfg = dict(type='mmdcl.ExactTrainLoop')
 default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))
 custom_imports = dict(
     imports=[
-        'mmdcl.mmcv_ops',
+        'mmdcl.downstream.with_operators',
         'mmpretrain.models.utils.res_layer_extra_norm',
     ],
     allow_failed_imports=False,

@@ -6,4 +6,6 @@ _base_ = 'mmpretrain::byol/benchmarks/mask-rcnn_r50_fpn_ms-1x_coco.py'
 model = dict(backbone=dict(init_cfg=None))
 train_cfg = dict(type='mmdcl.ExactTrainLoop')
 default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))
-custom_imports = dict(imports=['mmdcl.mmcv_ops'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['mmdcl.downstream.with_operators'], allow_failed_imports=False
+)

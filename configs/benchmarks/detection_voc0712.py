@@ -48,7 +48,7 @@ val_evaluator = dict(iou_thrs=[0.5 + 0.05 * i for i in range(10)])
 test_evaluator = val_evaluator
 custom_imports = dict(
     imports=[
-        'mmdcl.mmcv_ops',
+        'mmdcl.downstream.with_operators',
         'mmpretrain.models.utils.res_layer_extra_norm',
     ],
     allow_failed_imports=False,

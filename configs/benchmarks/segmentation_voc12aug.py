@@ -11,4 +11,6 @@ _base_ = (
 model = dict(pretrained=None, backbone=dict(type='ResNet'))
 train_cfg = dict(type='mmdcl.ExactIterTrainLoop')
 default_hooks = dict(checkpoint=dict(type='mmdcl.AtomicCheckpointHook'))
-custom_imports = dict(imports=['mmdcl.mmcv_ops'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['mmdcl.downstream.with_operators'], allow_failed_imports=False
+)

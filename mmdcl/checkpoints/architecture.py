@@ -65,7 +65,7 @@ def pretrained_backbone(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """The config of the backbone of a checkpoint, or an empty dict.
 
     It is data, and names what is to be built: build it by
-    :func:`mmdcl.cli.pretrained_network.build_network` only.
+    :func:`mmdcl.downstream.pretrained_network.build_network` only.
 
     Args:
         checkpoint: Of :func:`mmdcl.checkpoints.read_checkpoint`.

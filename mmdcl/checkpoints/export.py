@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .reading import safetensors_for
 
-STYLES = ('mmpretrain', 'torchvision', 'timm', 'detectron2')
+STYLES = ('torchvision', 'timm', 'detectron2', 'mmpretrain')
 _RESNET = re.compile(
     r'(conv1|bn1|layer[1-4]\.\d+\.(conv\d|bn\d|downsample\.[01]))\.\w+'
 )

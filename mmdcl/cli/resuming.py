@@ -6,7 +6,6 @@ from typing import Any
 from ..checkpoints import newest_good, read_checkpoint
 from ..checkpoints.channels import short_name
 from ..checkpoints.strict import refuse_address
-from .ending import watch_training
 from .hooks import add_hooks
 from .work_dir import checkpoint_out_dir, claim_work_dir, on_main_rank
 
@@ -133,6 +132,12 @@ def prepare_training(
     claim_work_dir(cfg)
     resume(cfg, asked, trust)
     _expect_resume(cfg, with_changes)
+
+
+def watch_training(cfg: Any) -> None:
+    """Add what saves at a signal and notices silent ranks, if absent."""
+    names = ('HeartbeatHook', 'InterruptHook')
+    add_hooks(cfg, *(dict(type=f'mmdcl.{x}') for x in names), first=True)
 
 
 def _expect_resume(cfg: Any, with_changes: bool) -> None:

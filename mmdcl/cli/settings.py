@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import Tensor
 
-from .constructors import arguments
+from ..constructors import arguments
 from .places import Part, parts
 
 _NEAR = 0.6

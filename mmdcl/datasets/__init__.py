@@ -7,7 +7,6 @@ from .digits import Digits
 from .few_labels import FewLabels
 from .folders import CustomDataset, ImageNet
 from .loading import LoadImageFromFile
-from .views import SplitViews
 
 __all__ = [
     'CIFAR10',
@@ -18,5 +17,4 @@ __all__ = [
     'FewLabels',
     'ImageNet',
     'LoadImageFromFile',
-    'SplitViews',
 ]

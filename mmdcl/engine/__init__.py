@@ -5,14 +5,12 @@ from .bfloat16 import BFloat16OptimWrapper
 from .checkpoint import AtomicCheckpointHook
 from .checkpoint_match import CheckpointMatchHook
 from .data_check import DataCheckHook
-from .device_views import DeviceViewsHook
 from .heartbeat import HeartbeatHook
 from .interrupt import InterruptHook
 from .invalid_loss import InvalidLossHook
 from .iter_train_loop import ExactIterTrainLoop
 from .knn import KNNTestLoop, KNNValLoop
 from .lars import LARS
-from .pretrained import PretrainedBackboneHook
 from .progress import ProgressHook
 from .resume import ResumeHook
 from .sizes import SizesHook
@@ -26,7 +24,6 @@ __all__ = [
     'BFloat16OptimWrapper',
     'CheckpointMatchHook',
     'DataCheckHook',
-    'DeviceViewsHook',
     'ExactIterTrainLoop',
     'ExactTrainLoop',
     'HeartbeatHook',
@@ -34,7 +31,6 @@ __all__ = [
     'InvalidLossHook',
     'KNNTestLoop',
     'KNNValLoop',
-    'PretrainedBackboneHook',
     'ProgressHook',
     'ResumeHook',
     'SizesHook',

@@ -9,11 +9,11 @@ from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from ..command import how_to_resume
 from ..handlers import say
 from ..registry import HOOKS
 from .any_rank import AnyRank
 from .checkpoint import AtomicCheckpointHook
-from .command import how_to_resume
 from .signals import Signals, shield
 
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again

@@ -7,10 +7,10 @@ embedding, ``Q`` queries, ``M`` bank rows, ``C`` classes; of images, where
 """
 
 from .contrast import (
-    dcl,
-    info_nce,
-    npc_multiplier,
-    von_mises_fisher_weight,
+    Contrast,
+    log_sum_negatives,
+    neighbor_contrast,
+    two_view_contrast,
 )
 from .gather import (
     Watched,
@@ -19,20 +19,18 @@ from .gather import (
     global_means,
     stream_rows,
 )
-from .negatives import (
-    Contrast,
-    log_sum_negatives,
-    neighbor_contrast,
-    two_view_contrast,
+from .losses import (
+    dcl,
+    info_nce,
+    npc_multiplier,
+    von_mises_fisher_weight,
 )
 from .neighbors import knn_scores, nearest, vote
-from .photometric import apply_steps
 from .unit import normalise
 
 __all__ = [
     'Contrast',
     'Watched',
-    'apply_steps',
     'dcl',
     'gather',
     'gather_rows',

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .contrast import require_positive
+from .losses import require_positive
 from .unit import normalise
 
 

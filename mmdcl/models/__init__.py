@@ -5,7 +5,6 @@ from .heads import DCLHead, DCLWHead, InfoNCEHead
 from .nnclr import NNCLR
 from .simclr import SimCLR
 from .support_set import SupportSet
-from .view_preprocessor import ViewDataPreprocessor
 
 __all__ = [
     'MODELS',
@@ -15,5 +14,4 @@ __all__ = [
     'InfoNCEHead',
     'SimCLR',
     'SupportSet',
-    'ViewDataPreprocessor',
 ]

@@ -1,17 +1,17 @@
 """Misspelt settings and wrong types: refused by name, and nothing else."""
 
-import argparse
 import time
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-import mmdcl.mmcv_ops  # noqa: F401 - before mmpretrain imports mmdet
+import mmdcl.downstream.with_operators  # noqa: F401 - before mmpretrain imports mmdet
 from mmdcl import registry
-from mmdcl.cli.arguments import Settings
-from mmdcl.cli.constructors import arguments
+from mmdcl.cli.configuration import load_config
+from mmdcl.cli.main import parse
 from mmdcl.cli.settings import check_settings, merge_options
+from mmdcl.constructors import arguments
 
 CONFIGS = Path(__file__).parent.parent.parent / 'configs'
 CIFAR = CONFIGS / 'nnclr-dcl_resnet18_1xb256_cifar10.py'
@@ -28,11 +28,10 @@ WRONG = {
 
 def said(path, *options):
     """What is said of a config under ``--cfg-options``."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='+', action=Settings)
-    args = parser.parse_args(['--cfg-options', *options] if options else [])
-    cfg = Config.fromfile(path)
+    words = ['--cfg-options', *options] if options else []
+    args = parse('train', [str(path), *words])
     try:
+        cfg = load_config(args)
         merge_options(cfg, args.cfg_options or {})
         check_settings(cfg)
     except SystemExit as error:

@@ -12,8 +12,8 @@ import torch
 from mmengine.hooks import EMAHook, Hook
 from torch.multiprocessing import ProcessExitedException
 
+from mmdcl.command import COMMAND, how_to_resume
 from mmdcl.engine import interrupt, signals
-from mmdcl.engine.command import COMMAND, how_to_resume
 from tests.engine.test_iter_train_loop import ENDLESS, iterations
 from tests.engine.test_train_loop import (
     EVERY_5,

@@ -6,115 +6,138 @@ import torch
 from mmdcl.functional import (
     dcl,
     info_nce,
-    npc_multiplier,
+    log_sum_negatives,
+    neighbor_contrast,
+    two_view_contrast,
     von_mises_fisher_weight,
 )
+from tests.reference import contrastive
+
+LOSSES = {
+    'info_nce': lambda pos, s, t: info_nce(pos, s, t),
+    'dcl': lambda pos, s, t: dcl(pos, s, t),
+    'dclw': lambda pos, s, t: dcl(
+        pos, s, t, von_mises_fisher_weight(pos.detach())
+    ),
+}
 
 
-def rows(n=16):
-    pos = torch.linspace(-1, 1, n, dtype=torch.double, requires_grad=True)
-    s = torch.linspace(3, 12, n, dtype=torch.double).flip(0).requires_grad_()
-    return pos, s
+def views(n=5, d=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (2, n, d)
+    z = torch.randn(shape, generator=generator, dtype=torch.double)
+    return [view.clone().requires_grad_() for view in z]
 
 
-def test_info_nce_is_dcl_minus_log_q():
-    pos, s = rows()
-    q = npc_multiplier(pos, s, 0.1)
-    expected = dcl(pos, s, 0.1) - q.log()
-    torch.testing.assert_close(info_nce(pos, s, 0.1), expected)
+@pytest.mark.parametrize('tile', [None, 0, 2, 3, 7])
+@pytest.mark.parametrize('tau', [0.05, 0.1, 0.5])
+@pytest.mark.parametrize('loss', LOSSES)
+def test_equals_the_loops_in_value_and_gradient(loss, tau, tile):
+    z = views()
+    expected = contrastive(loss, *z, tau)
+    expected_grads = torch.autograd.grad(expected, z)
+    pos, s, _ = two_view_contrast(*z, tau, tile)
+    value = LOSSES[loss](pos, s, tau).mean()
+    torch.testing.assert_close(value, expected)
+    grads = torch.autograd.grad(value, z)
+    torch.testing.assert_close(grads, expected_grads)
 
 
-def test_gradient_of_info_nce_is_q_times_that_of_dcl():
-    pos, s = rows()
-    q = npc_multiplier(pos, s, 0.1)
-    for row in (pos, s):
-        (coupled,) = torch.autograd.grad(info_nce(pos, s, 0.1).sum(), row)
-        (decoupled,) = torch.autograd.grad(dcl(pos, s, 0.1).sum(), row)
-        torch.testing.assert_close(coupled, q * decoupled)
+def test_dcl_of_well_aligned_views_is_negative():
+    z1 = torch.randn(64, 128, dtype=torch.double)
+    pos, s, _ = two_view_contrast(z1, z1 + 0.3 * torch.randn_like(z1), 0.1)
+    assert dcl(pos, s, 0.1).mean() < 0 < info_nce(pos, s, 0.1).mean()
 
 
-def test_info_nce_is_cross_entropy_on_positive_first_logits():
-    pos, neg = torch.rand(8) * 2 - 1, torch.rand(8, 30) * 2 - 1
-    logits = torch.cat([pos[:, None], neg], dim=1) / 0.1
-    expected = torch.nn.functional.cross_entropy(
-        logits, torch.zeros(8, dtype=torch.long), reduction='none'
-    )
-    s = torch.logsumexp(neg / 0.1, dim=1)
-    torch.testing.assert_close(info_nce(pos, s, 0.1), expected)
+@pytest.mark.parametrize('tau', [0.001, 0.01])
+def test_exclusion_is_exact_at_very_low_temperature(tau):
+    z = views(n=6)
+    s = two_view_contrast(*z, tau).s
+    normalised = torch.nn.functional.normalize(torch.cat(z), dim=1)
+    similarity = normalised @ normalised.T
+    for i in range(12):
+        others = [j for j in range(12) if j % 6 != i % 6]
+        expected = torch.logsumexp(similarity[i, others] / tau, 0)
+        torch.testing.assert_close(s[i], expected)
 
 
-def test_weight_averages_to_one_and_falls_with_similarity():
-    pos, _ = rows()
-    weight = von_mises_fisher_weight(pos, sigma=0.5)
-    exp = [math.exp(p / 0.5) for p in pos.tolist()]
-    expected = [2 - e * len(exp) / sum(exp) for e in exp]
-    torch.testing.assert_close(weight, torch.tensor(expected).double())
-    assert weight.mean().item() == pytest.approx(1)
-    assert (weight.diff() < 0).all()
+def test_mean_negative_cosine():
+    z = views(n=6)
+    normalised = torch.nn.functional.normalize(torch.cat(z), dim=1)
+    similarity = normalised @ normalised.T
+    contrast = two_view_contrast(*z, 0.1)
+    for i in range(12):
+        others = [j for j in range(12) if j % 6 != i % 6]
+        torch.testing.assert_close(
+            contrast.neg[i], similarity[i, others].mean()
+        )
 
 
-def test_weight_is_one_for_infinite_sigma_and_stable_for_tiny_sigma():
-    pos, _ = rows()
-    torch.testing.assert_close(
-        von_mises_fisher_weight(pos, sigma=1e9), torch.ones_like(pos)
-    )
-    tiny = von_mises_fisher_weight(pos.float(), sigma=0.001)
-    assert tiny.isfinite().all()
+@pytest.mark.parametrize('tile', [None, 0])
+@pytest.mark.parametrize('both_views', [False, True])
+def test_mean_negative_cosine_of_neighbours(both_views, tile):
+    x = [*views(), *views(seed=1)]
+    z = [torch.nn.functional.normalize(view, dim=1) for view in x]
+    contrast = neighbor_contrast(*x, 0.1, both_views, tile)
+    assert not contrast.neg.requires_grad
+    assert not two_view_contrast(*x[:2], 0.1, tile).neg.requires_grad
+    for i in range(10):
+        columns = z[2:] if both_views else [z[3 - i // 5]]
+        others = [
+            z[i // 5][i % 5] @ c[j]
+            for c in columns
+            for j in range(5)
+            if j != i % 5
+        ]
+        wanted = torch.stack(others).mean()
+        torch.testing.assert_close(contrast.neg[i], wanted)
 
 
-def test_weight_among_one_and_none():
-    pos, _ = rows()
-    torch.testing.assert_close(
-        von_mises_fisher_weight(pos[:1]), torch.ones_like(pos[:1])
-    )
-    with pytest.raises(ValueError, match='at least one positive, got none'):
-        von_mises_fisher_weight(pos, among=pos[:0])
+def test_negatives_of_the_other_view_are_the_default():
+    x = [*views(), *views(seed=1)]
+    for got, want in zip(
+        neighbor_contrast(*x, 0.1),
+        neighbor_contrast(*x, 0.1, both_views=False),
+        strict=True,
+    ):
+        assert torch.equal(got, want)
 
 
-@pytest.mark.parametrize('temperature', [0, -0.1, math.nan, math.inf])
-def test_temperature_must_be_positive(temperature):
-    pos, s = rows()
-    for loss in (info_nce, dcl, npc_multiplier):
-        with pytest.raises(ValueError, match=r'`temperature` must be .* > 0'):
-            loss(pos, s, temperature)
-    with pytest.raises(ValueError, match=r'`sigma` must be'):
-        von_mises_fisher_weight(pos, sigma=temperature)
+def test_log_sum_of_a_matrix():
+    neg = torch.rand(5, 7, dtype=torch.double) * 2 - 1
+    expected = [math.log(sum(math.exp(x / 0.2) for x in r)) for r in neg]
+    found = log_sum_negatives(neg, 0.2)
+    torch.testing.assert_close(found, torch.tensor(expected).double())
+    for shape in [(5,), (5, 7, 2)]:
+        with pytest.raises(ValueError, match=r'must be \(N, K\)'):
+            log_sum_negatives(torch.ones(shape), 0.1)
+    with pytest.raises(ValueError, match=r'`temperature` must be'):
+        log_sum_negatives(neg, -1)
 
 
-def test_shapes_must_agree():
-    pos, s = rows()
-    with pytest.raises(ValueError, match=r'got \(16, 1\) and \(16,\)'):
-        dcl(pos[:, None], s, 0.1)
-    with pytest.raises(ValueError, match=r'got \(16, 1\) and \(16, 1\)'):
-        dcl(pos[:, None], s[:, None], 0.1)
-    with pytest.raises(ValueError, match=r'got \(1,\) and \(16,\)'):
-        dcl(pos[:1], s, 0.1)
+def test_half_precision_is_widened_and_autocast_ignored():
+    z = [view.detach().to(torch.bfloat16) for view in views()]
+    expected = two_view_contrast(*(view.float() for view in z), 0.1)
+    with torch.autocast('cpu', torch.bfloat16):
+        contrast = two_view_contrast(*z, 0.1)
+    for got, want in zip(contrast, expected, strict=True):
+        assert got.dtype == torch.float32
+        torch.testing.assert_close(got, want, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(
-    ('value', 'got'),
-    [
-        *(('0.1', r"'0\.1' \(str\)"), (True, r'True \(bool\)')),
-        *((None, 'None'), (torch.ones(2), r'a tensor \(2,\)')),
-        (torch.ones(1), r'a tensor \(1,\)'),
-    ],
-)
-def test_temperature_must_be_a_number(value, got):
-    pos, s = rows()
-    for name, call in dict(
-        temperature=lambda: dcl(pos, s, value),
-        sigma=lambda: von_mises_fisher_weight(pos, value),
-    ).items():
-        message = f'`{name}` must be a number > 0, got {got}'
-        with pytest.raises(TypeError, match=message):
-            call()
-
-
-@pytest.mark.filterwarnings('error')
-def test_temperature_may_be_a_tensor():
-    pos, s = rows()
-    tau = torch.tensor(0.1, dtype=torch.double, requires_grad=True)
-    torch.testing.assert_close(dcl(pos, s, tau), dcl(pos, s, 0.1))
-    assert torch.autograd.grad(dcl(pos, s, tau).sum(), tau)[0] != 1
-    with pytest.raises(ValueError, match=r'> 0, got 0'):
-        dcl(pos, s, torch.tensor(0.0))
+def test_errors_name_what_they_got():
+    z1, z2 = views()
+    with pytest.raises(ValueError, match=r'at least 2 images .* got 1'):
+        two_view_contrast(z1[:1], z2[:1], 0.1)
+    with pytest.raises(ValueError, match=r'at least 2 images .* got 0'):
+        two_view_contrast(z1[:0], z2[:0], 0.1)
+    with pytest.raises(ValueError, match=r'got \(5, 4\) and \(4, 4\)'):
+        two_view_contrast(z1, z2[:4], 0.1)
+    with pytest.raises(ValueError, match=r'K >= 1, got \(5, 0\)'):
+        log_sum_negatives(torch.empty(5, 0), 0.1)
+    with pytest.raises(ValueError, match=r'`temperature` must be'):
+        two_view_contrast(z1, z2, 0)
+    with pytest.raises(ValueError, match=r'`temperature` must be'):
+        neighbor_contrast(z1, z2, z1, z2, 0)
+    with pytest.raises(ValueError, match=r'got \(5, 4\) and \(4, 4\)'):
+        neighbor_contrast(z1, z2, z1[:4], z2[:4], 0.1)

@@ -1,0 +1,5 @@
+"""``python -m mmdcl``."""
+
+from mmdcl.cli.main import main
+
+main()

@@ -1,0 +1,35 @@
+"""``mmdcl configs``: what there is to train, and a copy of one to edit."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..configs import config_path, names, standalone, summary
+
+
+def run(args: argparse.Namespace) -> None:
+    """List or copy as the flags say; see ``mmdcl.cli.flags``."""
+    if args.copy:
+        source = Path(config_path(args.copy))
+        copy = Path(source.name)
+        if copy.exists():
+            sys.exit(
+                f'error: {copy.absolute()} exists; copy {source.stem} in '
+                'another folder, or rename the file'
+            )
+        copy.write_text(standalone(source))
+        print(f'{copy}, to edit; then: mmdcl train {copy}')
+        return
+    found = {
+        name: path
+        for name, path in names().items()
+        if not args.name or args.name in name
+    }
+    if not found:
+        sys.exit(
+            f'error: no config has {args.name!r} in its name; `mmdcl configs` '
+            'lists all'
+        )
+    width = max(map(len, found))
+    for name, path in found.items():
+        print(f'{name:{width}}  {summary(path)}')

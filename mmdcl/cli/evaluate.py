@@ -1,0 +1,163 @@
+"""``mmdcl evaluate``: what a backbone is worth, by the field's protocols.
+
+Takes the network from the checkpoint (of mmdcl, of upstream's self-supervised
+algorithms, or bare), refuses to start unless all of it is loaded, and adds a
+line to OUT.jsonl and a row to OUT.md.
+"""
+
+import argparse
+import fcntl
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from ..checkpoints import read_checkpoint
+from .configuration import finish_config, load_config
+from .flags import DENSE
+from .provenance import provenance
+from .running import build_runner
+
+
+def record(args: argparse.Namespace, metrics: dict, **settings) -> dict:
+    """Append the result to OUT.jsonl and OUT.md; returns the line."""
+    row = dict(
+        protocol=args.protocol,
+        dataset=args.dataset,
+        checkpoint=args.checkpoint,
+        prefix=args.prefix,
+        weights='random' if args.random_init else 'pretrained',
+        config=str(Path(args.config).name),
+        options=args.cfg_options or {},
+        fraction=args.fraction,
+        seed=args.seed,
+        **settings,
+        metrics={k: round(float(v), 4) for k, v in metrics.items()},
+        log=args.work_dir,
+        **provenance(),
+    )
+    row = {key: value for key, value in row.items() if value is not None}
+    head = ['checkpoint', 'weights', 'protocol', 'config', 'fraction']
+    head += ['seed', 'options', 'result']
+    found = ', '.join(f'{k} {v:.4g}' for k, v in row['metrics'].items())
+    chosen = {'prefix': args.prefix, **settings, **row['options']}
+    options = ', '.join(f'{k}={v}' for k, v in chosen.items() if v is not None)
+    cells = [str(row.get(key, '')) for key in head[:-2]] + [options, found]
+    title = f'| {" | ".join(head)} |\n|{" --- |" * len(head)}\n'
+    table = args.out.with_suffix('.md')
+    _append(args.out.with_suffix('.jsonl'), json.dumps(row))
+    _append(table, f'| {" | ".join(cells)} |', title)
+    print(f'{found}\nadded to {table} and {table.with_suffix(".jsonl")}')
+    return row
+
+
+def _append(path: Path, line: str, title: str = '') -> None:
+    """Add a line, whole even if others add theirs at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('a') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not path.stat().st_size:
+            file.write(title)
+        file.write(f'{line}\n')
+
+
+def _need(library: str) -> None:
+    """Stop without the library; give mmcv its operators before it is used."""
+    if find_spec(library) is None:
+        extra = library.removeprefix('mm')
+        sys.exit(
+            f'error: this protocol needs {library}: pip install '
+            f"'mmdcl[{extra}]', or 'mmdcl[{extra}-openmmlab]' beside the "
+            'original mmengine'
+        )
+    from ..downstream.operators import stand_in
+
+    stand_in()
+
+
+def apply_flags(cfg: Config, args: argparse.Namespace) -> None:
+    """What the flags of this tool change in a benchmark."""
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.fraction is not None:
+        cfg.train_dataloader.dataset.fraction = args.fraction
+    if cfg.train_dataloader.dataset.get('type') == 'mmdcl.FewLabels':
+        cfg.train_dataloader.dataset.seed = args.seed
+    for key, value in (('k', args.k), ('temperature', args.temperature)):
+        if value is not None:
+            cfg.test_cfg[key] = value
+    cfg.randomness = dict(seed=args.seed)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate as the flags say; see ``mmdcl.cli.flags``."""
+    if args.protocol in DENSE:
+        _need(DENSE[args.protocol])
+    knn = args.protocol == 'knn'
+    checkpoint = read_checkpoint(args.checkpoint, args.trust)
+    # Not before mmcv has its operators, and a checkpoint is there.
+    from ..downstream.adoption import adopt_backbone
+    from ..downstream.labels import check_labels, check_parts
+    from ..downstream.weights import WeightsCheck, no_other_weights
+    from ..engine.resume import check_training
+    from .resuming import prepare_training
+
+    needs = 'test_cfg' if knn else 'train_cfg'
+    cfg = load_config(args)
+    check_parts(cfg, needs)
+    apply_flags(cfg, args)
+    finish_config(cfg, args)
+    check_parts(cfg, needs)
+    if left_out := no_other_weights(cfg):
+        of = 'random' if args.random_init else 'those of the checkpoint'
+        print(f'left out, as all weights are {of}: {", ".join(left_out)}')
+    adopted = adopt_backbone(
+        cfg,
+        checkpoint,
+        args.prefix,
+        args.cfg_options,
+        args.trust,
+        frozen=args.protocol == 'linear',
+        pooled=not knn,
+    )
+    check_labels(cfg, classifier=not knn)
+    if not args.random_init:
+        hook = dict(
+            type='mmdcl.PretrainedBackboneHook',
+            checkpoint=args.checkpoint,
+            prefix=args.prefix,
+            trust=args.trust,
+            fresh=adopted.fresh,
+        )
+        cfg.custom_hooks = [*cfg.custom_hooks, hook]
+    settings = {}
+    if knn:
+        cfg.train_cfg = cfg.optim_wrapper = cfg.param_scheduler = None
+        bank, cfg.train_dataloader = cfg.train_dataloader, None
+        bank.dataset.pipeline = cfg.test_dataloader.dataset.pipeline
+        cfg.test_cfg.bank_dataloader = bank
+        settings = {
+            key: cfg.test_cfg[key]
+            for key in ('k', 'temperature')
+            if key in cfg.test_cfg
+        }
+    else:
+        prepare_training(cfg, args.resume, trust=args.trust)
+    runner = build_runner(cfg)
+    runner.register_hook(
+        WeightsCheck(adopted.tensors, args.random_init, args.seed)
+    )
+    if not knn:
+        check_training(runner)
+        runner.train()
+    elif args.random_init:  # a test alone initialises nothing
+        runner._init_model_weights()
+    metrics = runner.test()
+    if not metrics:
+        sys.exit('error: no metric came of it, as the log explains; no row')
+    if is_main_process():
+        record(args, metrics, **settings)

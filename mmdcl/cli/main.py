@@ -1,0 +1,99 @@
+"""``mmdcl COMMAND ...``, ``python -m mmdcl COMMAND ...`` and ``tools/*.py``.
+
+Nothing slow is imported before what was typed is known to make sense.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+from .. import __version__
+from ..configs import find_config
+from .ending import ends_in_a_sentence
+from .flags import CHECKS, COMMANDS
+from .ranks import start_ranks, without_gpus
+
+# Commands that are another with settings of its own.
+_ROOM = {'demo': 'train'}
+
+
+def _choose(words: list[str]) -> str:
+    """Which command it is; removes its name from ``words``."""
+    width = max(map(len, COMMANDS))
+    lines = [f'  {x:{width}}  {text}' for x, (text, _) in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog='mmdcl',
+        usage='mmdcl COMMAND ...',
+        description='Decoupled contrastive learning for OpenMMLab.',
+        epilog='commands:\n'
+        + '\n'.join(lines)
+        + '\n\n`mmdcl COMMAND --help` has the flags of each.',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--version', action='version', version=f'mmdcl {__version__}'
+    )
+    parser.add_argument('command', choices=COMMANDS, help=argparse.SUPPRESS)
+    if not words:
+        parser.print_help()
+        sys.exit(2)
+    command: str = parser.parse_args(words[:1]).command
+    del words[:1]
+    return command
+
+
+def parse(
+    command: str, words: Sequence[str], prog: str | None = None
+) -> argparse.Namespace:
+    """The flags of a command, checked as far as is possible at once.
+
+    Args:
+        command: One of ``COMMANDS``.
+        words: After it.
+        prog: How the command is called in messages.
+
+    Raises:
+        SystemExit: They make no sense; with a usage message.
+        OSError: There is no such config.
+    """
+    text, add_flags = COMMANDS[command]
+    parser = argparse.ArgumentParser(
+        prog=prog or f'mmdcl {command}',
+        description=f'{text[0].upper()}{text[1:]}.',
+    )
+    add_flags(parser)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        known = [x for a in parser._actions for x in a.option_strings]
+        near = get_close_matches(unknown[0].partition('=')[0], known, 1)
+        hint = f'; did you mean {near[0]}?' if near else ''
+        parser.error(f'nothing takes {" ".join(unknown)}{hint}')
+    if command in CHECKS:
+        CHECKS[command](parser, args)
+    if getattr(args, 'config', None):
+        args.config = find_config(args.config)
+    if command == 'sweep':
+        args.configs = [find_config(x) for x in args.configs]
+    return args
+
+
+def main(
+    command: str | None = None, words: Sequence[str] | None = None
+) -> None:
+    """Run a command.
+
+    Args:
+        command: Its name; default: the first word.
+        words: What was typed after it; default: those of this process.
+    """
+    rest = list(sys.argv[1:] if words is None else words)
+    prog = None if command is None else sys.argv[0]
+    with ends_in_a_sentence():
+        command = command or _choose(rest)
+        args = parse(command, rest, prog)
+        if getattr(args, 'gpus', None) is not None:
+            same = [command, *without_gpus(rest), '--launcher', 'pytorch']
+            start_ranks(args.gpus, ['--module', 'mmdcl', *same])
+        import_module(f'mmdcl.cli.{_ROOM.get(command, command)}').run(args)

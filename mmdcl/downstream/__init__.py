@@ -1,0 +1,1 @@
+"""A pretrained backbone into a classifier, a detector or a segmentor."""

@@ -1,0 +1,15 @@
+"""Two views of an image: what workers do, what the training device does."""
+
+from ..registry import TRANSFORMS  # first: it says what to install
+from .hook import DeviceViewsHook
+from .operators import apply_steps
+from .preprocessor import ViewDataPreprocessor
+from .split import SplitViews
+
+__all__ = [
+    'TRANSFORMS',
+    'DeviceViewsHook',
+    'SplitViews',
+    'ViewDataPreprocessor',
+    'apply_steps',
+]

@@ -1,0 +1,176 @@
+"""Operators of detectors, against their definition and the compiled ones."""
+
+import importlib
+import json
+import subprocess
+import sys
+import warnings
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+
+import pytest
+import torch
+from torchvision.ops import roi_align as reference_align
+
+with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    from mmdcl import mmcv_ops
+
+ops = importlib.import_module('mmcv.ops')  # after the stand-in is there
+
+
+def boxes(count: int) -> torch.Tensor:
+    corner = torch.rand(count, 2) * 40
+    return torch.cat([corner, corner + torch.rand(count, 2) * 30], 1)
+
+
+def nms_by_definition(boxes, scores, threshold, offset):
+    kept = []
+    for i in scores.argsort(descending=True).tolist():
+        for j in kept:
+            low = torch.maximum(boxes[i, :2], boxes[j, :2])
+            high = torch.minimum(boxes[i, 2:], boxes[j, 2:])
+            both = (high - low + offset).clamp(min=0).prod()
+            area = [(boxes[k, 2:] - boxes[k, :2] + offset) for k in (i, j)]
+            if both / (area[0].prod() + area[1].prod() - both) > threshold:
+                break
+        else:
+            kept.append(i)
+    return kept
+
+
+@pytest.mark.parametrize('offset', [0, 1])
+@pytest.mark.parametrize('threshold', [0.3, 0.7])
+@pytest.mark.parametrize('count', [0, 1, 60])
+def test_nms(count, threshold, offset):
+    torch.manual_seed(count)
+    found, scores = boxes(count), torch.rand(count)
+    wanted = nms_by_definition(found, scores, threshold, offset)
+    _, kept = ops.nms(found, scores, threshold, offset=offset)
+    assert kept.tolist() == wanted
+    stood_in = mmcv_ops.nms(found, scores, threshold, offset)
+    assert stood_in.tolist() == wanted
+
+
+@pytest.mark.parametrize('aligned', [True, False])
+@pytest.mark.parametrize('sampling', [0, 2])
+def test_roi_align(sampling, aligned):
+    torch.manual_seed(0)
+    features = torch.randn(2, 3, 20, 24, requires_grad=True)
+    rois = torch.cat([torch.tensor([[0.0], [1], [1], [0], [0]]), boxes(5)], 1)
+    args = (0.25, sampling)
+    ours = ops.RoIAlign(7, *args, pool_mode='avg', aligned=aligned)
+    theirs = reference_align(features, rois, 7, *args, aligned)
+    weight = torch.randn_like(theirs)
+    wanted = torch.autograd.grad((theirs * weight).sum(), features)[0]
+    pooled = ours(features, rois)
+    found = torch.autograd.grad((pooled * weight).sum(), features)[0]
+    assert torch.allclose(pooled, theirs, atol=1e-6)
+    assert torch.allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.filterwarnings('ignore:torchvision.s roi_pool')
+def test_roi_pool_of_whole_boxes_by_definition():
+    torch.manual_seed(0)
+    features = torch.randn(2, 3, 16, 16, requires_grad=True)
+    rois = torch.tensor([[0.0, 1, 2, 9, 13], [1, 0, 0, 7, 15]])
+    wanted = torch.zeros(2, 3, 2, 4)
+    for n, (image, x1, y1, x2, y2) in enumerate(rois.int().tolist()):
+        height, width = (y2 + 1 - y1) / 2, (x2 + 1 - x1) / 4
+        for i in range(2):
+            for j in range(4):
+                top, left = y1 + i * height, x1 + j * width
+                rows = slice(int(top), -int(-(top + height) // 1))
+                columns = slice(int(left), -int(-(left + width) // 1))
+                cell = features[image, :, rows, columns]
+                wanted[n, :, i, j] = cell.amax((1, 2))
+    pooled = torch.zeros(2, 3, 2, 4)
+    argmax = torch.zeros(2, 3, 2, 4, dtype=torch.int)
+    size = dict(pooled_height=2, pooled_width=4, spatial_scale=1.0)
+    with torch.no_grad():
+        mmcv_ops.roi_pool_forward(features, rois, pooled, argmax, **size)
+    assert torch.equal(pooled, wanted)
+    gradient = torch.autograd.grad(wanted.sum(), features)[0]
+    found = torch.zeros_like(features)
+    weight = torch.ones_like(pooled)
+    mmcv_ops.roi_pool_backward(weight, rois, argmax, found, **size)
+    assert torch.equal(found, gradient)
+
+
+@pytest.mark.skipif(not mmcv_ops.stand_in(), reason='mmcv is compiled')
+def test_what_is_missing_fails_when_it_is_called():
+    with pytest.raises(NotImplementedError, match=r'softnms .*build_mmcv'):
+        ops.soft_nms(boxes(3), torch.rand(3))
+    layer = ops.RoIAlign(2, pool_mode='max')
+    with pytest.raises(NotImplementedError, match='pool_mode'):
+        layer(torch.randn(1, 1, 4, 4), torch.zeros(1, 5))
+    with pytest.warns(match='rounds boxes'):
+        ops.RoIPool(2)(torch.randn(1, 1, 4, 4), torch.zeros(1, 5))
+
+
+def test_a_real_extension_is_never_replaced(monkeypatch, recwarn):
+    real = ModuleType('mmcv._ext')
+    real.__spec__ = ModuleSpec('mmcv._ext', None)
+    monkeypatch.setitem(sys.modules, 'mmcv._ext', real)
+    assert not mmcv_ops.stand_in()
+    assert sys.modules['mmcv._ext'] is real
+    assert not recwarn
+
+
+def test_it_warns_once(monkeypatch, recwarn):
+    monkeypatch.delitem(sys.modules, 'mmcv._ext', raising=False)
+    monkeypatch.setattr(mmcv_ops, 'find_spec', sys.modules.get)
+    monkeypatch.setattr(mmcv_ops, '_catch_up', list)
+    assert mmcv_ops.stand_in()
+    assert mmcv_ops.stand_in()
+    (warning,) = recwarn
+    assert 'stand in for them' in str(warning.message)
+
+
+SCRIPT = """
+import contextlib, importlib, json, sys
+for name in sys.argv[1:]:
+    with contextlib.suppress(ImportError):  # mmdet's, without operators
+        importlib.import_module(name)
+import mmdcl.downstream.operators
+import mmdet.models
+import mmpretrain.models.utils
+import mmseg.models
+from mmdet.registry import MODELS
+assert MODELS.get('ResLayerExtraNorm')
+assert mmpretrain.models.utils.ResLayerExtraNorm
+print(json.dumps(sorted({
+    f'{name}.{own}: {value.__module__}.{value.__qualname__}'
+    for name, module in list(sys.modules.items())
+    if name.startswith(('mmdet.', 'mmseg.', 'mmpretrain.'))
+    for own, value in list(vars(module).items())
+    if str(getattr(value, '__module__', '')).startswith('mmcv.ops.')
+})))
+"""
+ORDERS = ['mmdcl.engine'], ['mmpretrain.models', 'mmdcl.engine']
+ORDERS += (['mmdet.models', 'mmseg.models', 'mmpretrain.models'],)
+
+
+def operators_of_upstream(folder, *imported_before: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', SCRIPT, *imported_before],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.skipif(
+    not all(map(find_spec, ('mmdet', 'mmseg'))), reason='needs mmdet, mmseg'
+)
+def test_it_does_not_matter_what_was_imported_before(tmp_path):
+    wanted = operators_of_upstream(tmp_path)
+    assert len(wanted) > 40
+    nms = 'mmdet.models.layers.bbox_nms.batched_nms: mmcv.ops.nms.batched_nms'
+    assert nms in wanted
+    for order in ORDERS:
+        assert operators_of_upstream(tmp_path, *order) == wanted, order
