@@ -1,20 +1,21 @@
 # make demo    pretrain on real digits, see kNN accuracy climb (minutes, CPU)
 # make test    run the tests
 # make lint    check style and types
+# make docs    these pages as a site, in docs/_build
+# make dist    wheel and sdist, in dist/, checked
 # make setup   only install, into .venv
 # Each installs what it needs first. PYTHON chooses the interpreter (>= 3.10).
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-DEMO := dcl_resnet18_1xb128_digits
 export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # each process would compile all of torch
 
-.PHONY: demo test lint setup constraints clean
+.PHONY: demo test lint docs dist setup constraints clean
 
 demo: $(INSTALLED)
-	$(BIN)/python tools/train.py configs/$(DEMO).py
+	$(BIN)/mmdcl demo
 
 test: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
@@ -23,6 +24,19 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python \
+	    --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet \
+	    docs docs/_build
+
+dist: $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python \
+	    --constraint constraints.txt --editable '.[release]'
+	rm -rf dist
+	$(BIN)/uv build --quiet
+	$(BIN)/twine check --strict dist/*
 
 setup: $(INSTALLED)
 
@@ -41,6 +55,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 constraints: $(INSTALLED)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
 	    --extra det --extra seg --extra dev --extra bench --extra tensorboard \
+	    --extra docs --extra release \
 	    --upgrade --quiet \
 	    --no-annotate --no-header --no-emit-index-url | \
 	    sed "/sys_platform == 'win32'/d" > constraints.new

@@ -3,6 +3,7 @@
 _base_ = [
     'mmpretrain::_base_/default_runtime.py',
     './_base_/runtime.py',
+    './_base_/cosine.py',
 ]
 
 model = dict(
@@ -76,16 +77,7 @@ optim_wrapper = dict(
     type='mmdcl.BFloat16OptimWrapper',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4),
 )
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=15,
-        by_epoch=True,
-        begin=0,
-        end=15,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = [dict(_base_.pop('cosine'), T_max=15, end=15)]
 train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=15, val_interval=5)
 auto_scale_lr = dict(base_batch_size=128)
 custom_hooks = [

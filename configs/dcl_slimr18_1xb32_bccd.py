@@ -4,6 +4,7 @@
 _base_ = [
     'mmpretrain::_base_/default_runtime.py',
     './_base_/runtime.py',
+    './_base_/cosine.py',
 ]
 
 model = dict(
@@ -68,16 +69,7 @@ train_dataloader = dict(
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=5e-4)
 )
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=60,
-        by_epoch=True,
-        begin=0,
-        end=60,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = [dict(_base_.pop('cosine'), T_max=60, end=60)]
 train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=60)
 auto_scale_lr = dict(base_batch_size=32)
 default_hooks = dict(

@@ -6,7 +6,9 @@ _base_ = [
 ]
 model = dict(head=dict(_delete_=True, type='mmdcl.DCLHead', temperature=0.2))
 train_dataloader = dict(
-    collate_fn=dict(_delete_=True, type='default_collate'),
-    dataset=dict(type='mmdcl.ImageNet'),
+    dataset=dict(
+        type='mmdcl.ImageNet',
+        metainfo=dict(classes=None),  # any folders: labels serve kNN alone
+    ),
 )
 train_cfg = dict(val_interval=10)

@@ -5,6 +5,8 @@ _base_ = [
     'mmpretrain::byol/byol_resnet50_16xb256-coslr-200e_in1k.py',
     './_base_/imagenet_knn.py',
     './_base_/runtime.py',
+    './_base_/cosine.py',
+    './_base_/nnclr.py',
 ]
 
 model = dict(
@@ -18,26 +20,16 @@ model = dict(
         out_channels=256,
         num_layers=3,
     ),
-    predictor=dict(
-        type='NonLinearNeck',
-        in_channels=256,
-        hid_channels=4096,
-        out_channels=256,
-        num_layers=2,
-        with_last_bn=False,
-        with_last_bias=True,
-        with_avg_pool=False,
-    ),
+    predictor=_base_.pop('predictor'),
     support_set=dict(size=98304, dim=256),
     head=dict(type='mmdcl.InfoNCEHead', temperature=0.1),
 )
 data_preprocessor = dict(type='mmdcl.ViewDataPreprocessor')
 train_dataloader = dict(
     batch_size=64,
-    # Without the `_scope_` that inheritance adds and mmengine trips over.
-    collate_fn=dict(_delete_=True, type='default_collate'),
     dataset=dict(
         type='mmdcl.ImageNet',
+        metainfo=dict(classes=None),  # any folders: labels serve kNN alone
         pipeline=[
             dict(type='mmdcl.LoadImageFromFile'),
             *_base_.train_pipeline[1:],
@@ -45,8 +37,8 @@ train_dataloader = dict(
     ),
 )
 optim_wrapper = dict(
-    optimizer=dict(type='mmdcl.LARS', lr=0.6)
-)  # 0.3 x 512 / 256
+    optimizer=dict(type='mmdcl.LARS', lr=0.6),  # 0.3 x 512 / 256
+)
 param_scheduler = [
     dict(
         type='LinearLR',
@@ -56,14 +48,7 @@ param_scheduler = [
         end=10,
         convert_to_iter_based=True,
     ),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=390,
-        by_epoch=True,
-        begin=10,
-        end=400,
-        convert_to_iter_based=True,
-    ),
+    dict(_base_.pop('cosine'), T_max=390, begin=10, end=400),
 ]
 train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=400, val_interval=10)
 default_hooks = dict(

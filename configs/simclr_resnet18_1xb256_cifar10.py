@@ -4,6 +4,7 @@ _base_ = [
     'mmpretrain::_base_/default_runtime.py',
     './_base_/cifar10_knn.py',
     './_base_/runtime.py',
+    './_base_/cosine.py',
 ]
 
 model = dict(
@@ -21,16 +22,7 @@ model = dict(
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.12, momentum=0.9, weight_decay=5e-4)
 )
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=200,
-        by_epoch=True,
-        begin=0,
-        end=200,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = [_base_.pop('cosine')]
 train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=200, val_interval=10)
 auto_scale_lr = dict(base_batch_size=256)
 default_hooks = dict(

@@ -13,10 +13,9 @@ model = dict(
 data_preprocessor = dict(type='mmdcl.ViewDataPreprocessor')
 optim_wrapper = dict(optimizer=dict(type='mmdcl.LARS'))
 train_dataloader = dict(
-    # Without the `_scope_` that inheritance adds and mmengine trips over.
-    collate_fn=dict(_delete_=True, type='default_collate'),
     dataset=dict(
         type='mmdcl.ImageNet',
+        metainfo=dict(classes=None),  # any folders: labels serve kNN alone
         pipeline=[
             dict(type='mmdcl.LoadImageFromFile'),
             *_base_.train_pipeline[1:],

@@ -17,16 +17,7 @@ train_dataloader = dict(
 val_dataloader = dict(num_workers=0, dataset=dict(split='train', part=(1, 10)))
 test_dataloader = dict(num_workers=0)
 optim_wrapper = dict(optimizer=dict(lr=0.015))
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=8,
-        by_epoch=True,
-        begin=0,
-        end=8,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = [dict(_base_.param_scheduler[0], T_max=8, end=8)]
 train_cfg = dict(max_epochs=8, val_interval=8)
 auto_scale_lr = dict(base_batch_size=32)
 custom_hooks = [

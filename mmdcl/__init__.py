@@ -14,8 +14,10 @@ cli           what people type: ``mmdcl train CONFIG``
 configs       where configs lie, ours and others'
 registry      what makes ``type='mmdcl.DCLHead'`` work in any config
 arguments     checks of numbers and texts by the name of the argument
+errors        what users should read, as exceptions that say so
 constructors  which arguments a registered class takes
 command       how this process was started, and is started again
+sync_bn       BN for SyncBN, in networks and configs, where there is no GPU
 handlers      signals that ask a process to end, and who receives them
 """
 
@@ -74,7 +76,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 _MODULES = {room.partition('.')[0] for room in _ROOMS}
 _MODULES |= {'cli', 'functional', 'registry', 'arguments', 'constructors'}
-_MODULES |= {'command', 'handlers'}
+_MODULES |= {'command', 'errors', 'handlers', 'sync_bn'}
 
 __all__ = sorted([*_ROOM_OF, *_MODULES])
 

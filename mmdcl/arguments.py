@@ -4,6 +4,8 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+from .errors import UserTypeError, UserValueError
+
 
 def _got(value: Any) -> str:
     text = f'"{value}"' if isinstance(value, str) else repr(value)
@@ -30,10 +32,10 @@ def require_number(
     bound = bound if above is None else f' > {above:g}'
     message = f'`{name}` must be a number{bound}, {_got(value)}'
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(message)
+        raise UserTypeError(message)
     low = value < least or (above is not None and value <= above)
     if low or not math.isfinite(value):
-        raise ValueError(message)
+        raise UserValueError(message)
 
 
 def require_whole(name: str, value: Any, least: int = 1) -> None:
@@ -45,9 +47,9 @@ def require_whole(name: str, value: Any, least: int = 1) -> None:
     """
     message = f'`{name}` must be a whole number >= {least}, {_got(value)}'
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(message)
+        raise UserTypeError(message)
     if value < least:
-        raise ValueError(message)
+        raise UserValueError(message)
 
 
 def require_flag(name: str, value: Any) -> None:
@@ -57,7 +59,7 @@ def require_flag(name: str, value: Any) -> None:
         TypeError: It is something else, such as the text ``'False'``.
     """
     if not isinstance(value, bool):
-        raise TypeError(f'`{name}` must be True or False, {_got(value)}')
+        raise UserTypeError(f'`{name}` must be True or False, {_got(value)}')
 
 
 def require_text(name: str, value: Any) -> None:
@@ -67,4 +69,4 @@ def require_text(name: str, value: Any) -> None:
         TypeError: It is something else.
     """
     if not isinstance(value, str):
-        raise TypeError(f'`{name}` must be a text, {_got(value)}')
+        raise UserTypeError(f'`{name}` must be a text, {_got(value)}')

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
+from .errors import UserFileNotFoundError, UserModuleNotFoundError
+
 _ROOT = Path(__file__).resolve().parent
 
 
@@ -44,7 +46,7 @@ def config_path(name: str) -> str:
     for found in (path, path.with_name(f'{path.name}.py')):
         if found.is_file():
             return str(found)
-    raise FileNotFoundError(
+    raise UserFileNotFoundError(
         f'mmdcl has no config {name}{_meant(name, names())}; '
         '`mmdcl configs` lists them'
     )
@@ -65,16 +67,16 @@ def find_config(name: str) -> str:
     if Path(name).is_file():
         return name
     if Path(name).is_dir():
-        raise FileNotFoundError(f'{name} is a folder, not a config')
+        raise UserFileNotFoundError(f'{name} is a folder, not a config')
     stem = Path(name).stem
     known = names()
     if name.removesuffix('.py') in known:
         return str(known[name.removesuffix('.py')])
     if stem in known:
-        raise FileNotFoundError(
+        raise UserFileNotFoundError(
             f'no config {name}; did you mean {stem}, the one of mmdcl?'
         )
-    raise FileNotFoundError(
+    raise UserFileNotFoundError(
         f'no config {name}{_meant(stem, known)}; `mmdcl configs` lists those '
         'of mmdcl'
     )
@@ -98,18 +100,20 @@ def standalone(path: Path) -> str:
     """
     text = path.read_text(encoding='utf-8')
     for node in ast.parse(text).body:
-        target = getattr(node, 'targets', [None])[0]
-        if isinstance(node, ast.Assign) and getattr(target, 'id', '') == (
-            '_base_'
-        ):
-            old = ast.get_source_segment(text, node.value)
-            bases = ast.literal_eval(node.value)
-            one = isinstance(bases, str)
-            new = [_base(x, path) for x in ([bases] if one else bases)]
-            lines = ''.join(f'\n    {x},' for x in new)
-            new_text = new[0] if one else f'[{lines}\n]'
-            return text.replace(str(old), new_text, 1)
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and target.id == '_base_':
+            written = str(ast.get_source_segment(text, node.value))
+            return text.replace(written, _bases(node.value, written, path), 1)
     return text
+
+
+def _bases(value: ast.expr, written: str, path: Path) -> str:
+    if isinstance(value, ast.List):
+        each = (_base(ast.literal_eval(base), path) for base in value.elts)
+        return '[\n' + ''.join(f'    {base},\n' for base in each) + ']'
+    if isinstance(value, ast.Constant):
+        return _base(str(value.value), path)
+    return written  # computed: of another package
 
 
 def _base(base: str, path: Path) -> str:
@@ -127,7 +131,8 @@ def _folders(package: Path) -> tuple[Path, Path]:
 
 
 def _below(configs: Path) -> Iterator[tuple[str, Path]]:
-    for path in sorted(configs.rglob('*.py')):
+    paths = configs.rglob('*.py')
+    for path in sorted(paths, key=lambda path: (len(path.parts), path)):
         if '_base_' not in path.parts:
             name = path.relative_to(configs).with_suffix('')
             yield name.as_posix(), path
@@ -150,7 +155,7 @@ def _of_package(name: str) -> Path:
     package, _, path = name.partition('::')
     spec = find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(
+        raise UserModuleNotFoundError(
             f'{name} is a config of {package or "no package"}, which is not '
             'installed'
         )
@@ -163,6 +168,6 @@ def _of_package(name: str) -> Path:
         for configs in folders
         for x, found in _below(configs)
     }
-    raise FileNotFoundError(
+    raise UserFileNotFoundError(
         f'{package} carries no config {path}{_meant(path, there)}'
     )

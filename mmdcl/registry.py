@@ -1,18 +1,23 @@
 """Child registries, so that ``type='mmdcl.X'`` resolves from any scope."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
+from typing import Any
+
+from .errors import UserKeyError, UserModuleNotFoundError
 
 if missing := [
     name for name in ('mmengine', 'mmcv', 'mmpretrain') if not find_spec(name)
 ]:
-    raise ModuleNotFoundError(
+    raise UserModuleNotFoundError(
         f"mmdcl's registered parts need {', '.join(missing)}: pip install "
         "'mmdcl[onedl]' (maintained), or 'mmdcl[openmmlab]' if you already "
         'live on the original OpenMMLab packages; never both'
     )
 
 from mmengine import registry as upstream
+from mmengine.dataset import default_collate as upstream_collate
 
 
 class Registry(upstream.Registry):
@@ -26,7 +31,7 @@ class Registry(upstream.Registry):
             near = [
                 known[n] for n in get_close_matches(name.lower(), known, n=3)
             ]
-            raise KeyError(
+            raise UserKeyError(
                 f'{self.scope}.{name} is not a registered {self.name}; '
                 + (f'did you mean {" or ".join(near)}? ' if near else '')
                 + f'There are: {", ".join(sorted(self.module_dict))}'
@@ -53,3 +58,14 @@ OPTIMIZERS = _child(upstream.OPTIMIZERS, 'engine')
 HOOKS = _child(upstream.HOOKS, 'engine', 'views', 'downstream.pretrained')
 DATASETS = _child(upstream.DATASETS, 'datasets')
 TRANSFORMS = _child(upstream.TRANSFORMS, 'datasets', 'views')
+
+
+@upstream.FUNCTIONS.register_module(force=True)
+def default_collate(batch: Sequence, _scope_: str | None = None) -> Any:
+    """mmengine's own, also where a config inherits it from another package.
+
+    mmengine marks what is inherited by ``mmpretrain::`` with ``_scope_``, and
+    then (0.10.7 and onedl 0.10.12) hands the mark to a ``collate_fn`` as an
+    argument, which would end training before it begins.
+    """
+    return upstream_collate(batch)

@@ -28,7 +28,6 @@ def test_model_and_pipelines_build(path):
     assert type(model.head).__name__ == wanted
     loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
     for name in filter(cfg.get, loaders):
-        assert '_scope_' not in cfg[name].get('collate_fn', {})
         dataset = cfg[name].dataset
         DATASETS.build({**dataset, 'lazy_init': True})
         first = dataset.pipeline[0]['type']

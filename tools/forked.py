@@ -50,7 +50,8 @@ class Run:
         folder.mkdir(exist_ok=True)
         self.said.write_text('')
         words = ['tools/train.py', str(folder.parent / f'{model}.py')]
-        words += ['--work-dir', str(folder), *flags]
+        # What is read below is upstream's word, which else is in the log.
+        words += ['--verbose', '--work-dir', str(folder), *flags]
         words += ['--launcher', 'pytorch'] if ranks == 2 else []
         words += ['--cfg-options', *OPTIONS]
         words += [f'train_dataloader.batch_size={32 // ranks}']

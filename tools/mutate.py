@@ -42,6 +42,10 @@ TESTS = {
         ['contrast', 'kernel', 'second_derivatives', 'properties'],
         ['kernel', 'second_derivatives'],
     ),
+    'functional/contrast_neighbors': (
+        ['contrast', 'kernel', 'second_derivatives', 'properties'],
+        ['../models/test_nnclr'],
+    ),
     'functional/kernel': (
         ['kernel', 'second_derivatives', 'contrast', 'properties'],
         ['kernel', 'second_derivatives'],
@@ -289,9 +293,7 @@ class Running(NamedTuple):
 
 def _paths(names: list[str]) -> list[str]:
     return [
-        os.path.normpath(
-            f'{FUNCTIONAL}{x}.py'.replace('test_../models/', '../models/')
-        )
+        os.path.normpath(f'{FUNCTIONAL}{x}.py'.replace('test_../', '../'))
         for x in names
     ]
 

@@ -6,6 +6,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmdcl.ImageNet',
+        metainfo=dict(classes=None),  # any folders: labels serve kNN alone
         data_root='data/imagenet',
         split='val',
         pipeline=[

@@ -1,5 +1,5 @@
 # All layers trained on a hundredth of the labels of ImageNet-1K. For SimCLR's
-# published lists of images see configs/benchmarks/README.md.
+# published lists of images see docs/evaluate.md.
 _base_ = './finetune_imagenet.py'
 
 train_dataloader = dict(

@@ -6,12 +6,14 @@ from .backbone import (
     find_backbone,
     load_backbone,
 )
+from .comparison import differences
 from .newest import newest_good
 from .reading import read_checkpoint
 
 __all__ = [
     'BackboneWeights',
     'backbone_names',
+    'differences',
     'find_backbone',
     'load_backbone',
     'newest_good',

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from ..errors import UserValueError
+from ..sync_bn import without_sync_bn
 from .channels import channel_order
 from .config_text import as_data, assignments
 
@@ -39,26 +41,26 @@ def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     try:
         assigned = assignments(text)
     except ValueError as error:
-        raise ValueError(
+        raise UserValueError(
             f'the config in the checkpoint {error}; {_INSTEAD}'
         ) from error
-    found = {}
+    variables = {}
     for name, node in assigned.items():
         try:
-            found[name] = as_data(node, _refuse)
+            variables[name] = as_data(node, _refuse)
         except (ValueError, RecursionError) as error:
             if name == 'model':
-                raise ValueError(
+                raise UserValueError(
                     '`model` of the config in the checkpoint is more than '
                     f'plain data ({str(error)[:80]}), and nothing in it is '
                     f'run; {_INSTEAD}'
                 ) from error
-    if not isinstance(found.get('model', {}), dict):
-        raise ValueError(
+    if not isinstance(variables.get('model', {}), dict):
+        raise UserValueError(
             '`model` of the config in the checkpoint is no dict but '
-            f'{str(found["model"])[:80]!r}; {_INSTEAD}'
+            f'{str(variables["model"])[:80]!r}; {_INSTEAD}'
         )
-    return found
+    return variables
 
 
 def pretrained_backbone(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def pretrained_backbone(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     if not backbone:
         return {}
     if not isinstance(backbone, dict) or 'type' not in backbone:
-        raise ValueError(
+        raise UserValueError(
             '`model.backbone` of the config in the checkpoint is no dict '
             f'with `type` but {str(backbone)[:80]!r}; {_INSTEAD}'
         )
@@ -98,19 +100,14 @@ def plain_backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
             return type(part)(map(plain, part))
         if not isinstance(part, Mapping):
             return part
-        kept = {
+        return {
             key: plain(x)
             for key, x in part.items()
             if key != 'init_cfg'
             and not (key == 'pretrained' and isinstance(x, str))
         }
-        kind = kept.get('type')
-        if isinstance(kind, str):
-            short = 'BN' if kind.endswith('.SyncBatchNorm') else kind
-            kept['type'] = short.replace('SyncBN', 'BN')
-        return kept
 
-    return plain(backbone)
+    return plain(without_sync_bn(backbone))
 
 
 def check_style(checkpoint: Mapping[str, Any], *parts: nn.Module) -> None:
@@ -128,13 +125,13 @@ def check_style(checkpoint: Mapping[str, Any], *parts: nn.Module) -> None:
     if not pretrained:
         return
     theirs = pretrained.get('style', 'pytorch')
-    found = {
+    styles = {
         getattr(module, 'style', None)
         for part in parts
         for module in part.modules()
     }
-    if other := (found & {'pytorch', 'caffe'}) - {theirs}:
-        raise ValueError(
+    if other := (styles & {'pytorch', 'caffe'}) - {theirs}:
+        raise UserValueError(
             f'the backbone was pretrained with style={theirs!r} and is of '
             f'style={other.pop()!r} here: the same names and shapes, but '
             f'other strides; set style={theirs!r} in model.backbone and in '
@@ -164,14 +161,14 @@ def preprocessing_differences(
     then = then or pretraining.get('data_preprocessor')
     if not then:
         return []
-    found = []
+    phrases = []
     for key in ('mean', 'std'):
         before = [round(float(x), 3) for x in then.get(key) or ()]
         now = getattr(preprocessor, key, None)
         now = [] if now is None else now.flatten().tolist()
         now = [round(float(x), 3) for x in now]
         if before != now:
-            found.append(f'{key} {before or "none"}, here {now or "none"}')
+            phrases.append(f'{key} {before or "none"}, here {now or "none"}')
     before = bool(then.get('to_rgb') or then.get('bgr_to_rgb'))
     now = getattr(preprocessor, 'to_rgb', False)  # ClsDataPreprocessor
     now = bool(getattr(preprocessor, '_channel_conversion', now))
@@ -181,8 +178,8 @@ def preprocessing_differences(
     if None not in orders:
         if orders[0] != orders[1]:
             then_order, here = (str(order).upper() for order in orders)
-            found.append(f'images in {then_order}, here in {here}')
+            phrases.append(f'images in {then_order}, here in {here}')
     elif before != now:
         turned = {True: 'turned around', False: 'as the dataset gives them'}
-        found.append(f'channels {turned[before]}, here {turned[now]}')
-    return found
+        phrases.append(f'channels {turned[before]}, here {turned[now]}')
+    return phrases

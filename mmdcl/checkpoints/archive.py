@@ -3,6 +3,8 @@
 from pathlib import Path, PurePosixPath
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
+from ..errors import UserValueError
+
 
 def is_archive(path: Path) -> bool:
     """Whether torch reads it as a zip (from 1.6 on) or as a bare pickle."""
@@ -28,12 +30,12 @@ def check_archive(path: Path, trust: bool = False) -> None:
             name = archive.testzip()
     # Flipped bits make a record compressed, encrypted, or of another charset.
     except (BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-        raise ValueError(_damaged(path, str(error))) from error
+        raise UserValueError(_damaged(path, str(error))) from error
     except (EOFError, UnicodeError, OverflowError) as error:
-        raise ValueError(_damaged(path, 'its list of records')) from error
+        raise UserValueError(_damaged(path, 'its list of records')) from error
     if name is not None:
         reason = f'the checksum of {name} does not match'
-        raise ValueError(_damaged(path, reason))
+        raise UserValueError(_damaged(path, reason))
 
 
 def _check_records(path: Path, archive: ZipFile) -> None:
@@ -49,7 +51,7 @@ def _check_records(path: Path, archive: ZipFile) -> None:
             reason = f'a record is named {record.filename!r}'
         else:
             continue
-        raise ValueError(
+        raise UserValueError(
             f'{path} is no file of torch.save, or is damaged: {reason}; copy '
             'or download it again'
         )

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..errors import UserValueError
 from .architecture import check_style
-from .layouts import describe
+from .comparison import differences, listed, networks
 from .locating import locate
 from .reading import read_checkpoint
-
-_SHOWN = 10
 
 
 class BackboneWeights(NamedTuple):
@@ -25,23 +24,6 @@ class BackboneWeights(NamedTuple):
 
     tensors: dict[str, Tensor]
     prefix: str
-
-
-def _list(title: str, names: list[str]) -> str:
-    more = f', and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
-    return f'{len(names)} {title}: {", ".join(names[:_SHOWN])}{more}'
-
-
-def _compare(
-    theirs: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
-) -> str:
-    """What both networks are, where that can be told and differs."""
-    then, here = describe(theirs), describe(wanted)
-    if not then or then == here:
-        return ''
-    return f'\nThe checkpoint has a {then}' + (
-        f', not a {here}' if here else ''
-    )
 
 
 def _plain(tensor: Tensor) -> bool:
@@ -77,52 +59,23 @@ def find_backbone(
             message lists them.
     """
     theirs, prefix = locate(checkpoint, wanted, prefix)
-    children = {name.partition('.')[0] for name in wanted}
-    missing = [
-        name
-        for name in wanted
-        if name not in theirs
-        and not name.endswith('num_batches_tracked')
-        and not name.startswith(tuple(optional))
-    ]
-    unexpected = [
-        name
-        for name in theirs
-        if name not in wanted and name.partition('.')[0] in children
-    ]
-    other = [
-        f'{name} {tuple(theirs[name].shape)} instead of {tuple(tensor.shape)}'
-        for name, tensor in wanted.items()
-        if name in theirs and theirs[name].shape != tensor.shape
-    ]
-    if missing or unexpected or other:
-        lists = [
-            _list(title, names)
-            for title, names in (
-                ('missing', missing),
-                ('unexpected', unexpected),
-                ('of another shape', other),
-            )
-            if names
-        ]
-        raise ValueError(
+    if wrong := differences(theirs, wanted, optional):
+        raise UserValueError(
             f'not all of the {len(wanted)} tensors of the backbone come from '
             f'the checkpoint (prefix {prefix!r}), so it is not that '
-            f'architecture.\n  '
-            + '\n  '.join(lists)
-            + _compare(theirs, wanted)
+            f'architecture.{wrong}{networks(theirs, wanted)}'
         )
     tensors = {name: theirs[name] for name in wanted if name in theirs}
     empty = [name for name, tensor in tensors.items() if not _plain(tensor)]
     if empty:
-        raise ValueError(
-            f'the checkpoint has {_list("without values", empty)}'
+        raise UserValueError(
+            f'the checkpoint has {listed("without values", empty)}'
         )
     bad = [
         name for name, tensor in tensors.items() if not tensor.isfinite().all()
     ]
     if bad:
-        raise ValueError(f'the checkpoint has {_list("not finite", bad)}')
+        raise UserValueError(f'the checkpoint has {listed("not finite", bad)}')
     return BackboneWeights(tensors, prefix)
 
 

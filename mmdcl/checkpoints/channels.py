@@ -31,12 +31,14 @@ def channel_order(dataset: Any, turned_around: bool) -> str | None:
         return None
     kind = short_name(dataset['type'])
     order = 'rgb' if kind in _IN_MEMORY_RGB else None
-    for step in dataset.get('pipeline') or []:
+    for transform in dataset.get('pipeline') or []:
         name = (
-            short_name(step.get('type')) if isinstance(step, Mapping) else ''
+            short_name(transform.get('type'))
+            if isinstance(transform, Mapping)
+            else ''
         )
         if name == 'LoadImageFromFile':
             order = 'bgr'
         elif name == 'ChannelOrder':
-            order = str(step.get('order', order))
+            order = str(transform.get('order', order))
     return _OTHER.get(order or '') if turned_around else order

@@ -68,11 +68,11 @@ def _dict_call(node: ast.Call, otherwise: Callable[[ast.expr], Any]) -> Any:
     named = isinstance(node.func, ast.Name) and node.func.id == 'dict'
     if not named or not all(key.arg for key in node.keywords):
         return otherwise(node)
-    found: dict = {}  # mmengine gives names that are none as a dict
+    items: dict = {}  # mmengine gives names that are none as a dict
     for argument in (as_data(x, otherwise) for x in node.args):
         if not isinstance(argument, dict):
             return otherwise(node)
-        found |= argument
-    return found | {
+        items |= argument
+    return items | {
         str(key.arg): as_data(key.value, otherwise) for key in node.keywords
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..errors import UserValueError
 from .reading import safetensors_for
 
 STYLES = ('torchvision', 'timm', 'detectron2', 'mmpretrain')
@@ -34,12 +35,12 @@ def rename(tensors: Mapping[str, Tensor], style: str) -> dict[str, Tensor]:
         ValueError: The style is unknown, or the backbone no plain ResNet.
     """
     if style not in STYLES:
-        raise ValueError(f'`style` must be one of {STYLES}, got {style!r}')
+        raise UserValueError(f'`style` must be one of {STYLES}, got {style!r}')
     if style == 'mmpretrain':
         return {f'backbone.{name}': x for name, x in tensors.items()}
     strange = [name for name in tensors if not _RESNET.fullmatch(name)]
     if strange:
-        raise ValueError(
+        raise UserValueError(
             f'only plain ResNets can be exported for {style}; this backbone '
             f'has {", ".join(strange[:5])}'
         )
@@ -66,10 +67,10 @@ def from_detectron2(name: str) -> str:
 
     Any other name is returned as it is.
     """
-    found = _DETECTRON2.fullmatch(name)
-    if not found:
+    match = _DETECTRON2.fullmatch(name)
+    if not match:
         return name
-    before, part, rest = found.groups()
+    before, part, rest = match.groups()
     rest = re.sub(r'conv(\d)\.norm\.', r'bn\1.', rest)
     rest = rest.replace('shortcut.norm.', 'downsample.1.')
     rest = rest.replace('shortcut.', 'downsample.0.')
@@ -93,7 +94,7 @@ def write_backbone(
     path = Path(path)
     suffixes = ('.pkl',) if style == 'detectron2' else ('.pth', '.safetensors')
     if path.suffix not in suffixes:
-        raise ValueError(
+        raise UserValueError(
             f'{path}: style {style} is written to {" or ".join(suffixes)}'
         )
     renamed = {

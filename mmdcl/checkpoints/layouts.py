@@ -64,10 +64,10 @@ def numbered_as_resnet(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     stages: dict[str, list[int]] = {}
     for name in state:
-        if found := _STAGE.fullmatch(name):
-            numbers = stages.setdefault(found[1], [])
-            if int(found[2]) not in numbers:
-                numbers.append(int(found[2]))
+        if match := _STAGE.fullmatch(name):
+            numbers = stages.setdefault(match[1], [])
+            if int(match[2]) not in numbers:
+                numbers.append(int(match[2]))
     renamed = {}
     for name, tensor in state.items():
         stage, stem = _STAGE.fullmatch(name), _STEM.fullmatch(name)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..errors import UserValueError
 from .layouts import main_tensors, named_tensors, numbered_as_resnet
 
 # Of several copies: the one that is trained, or that its authors evaluate.
@@ -17,39 +18,39 @@ def _prefixes(
     state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> Counter[str]:
     """How many of the wanted names follow each prefix."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for name in state:
         parts = name.split('.')
         for start in range(len(parts)):
             if '.'.join(parts[start:]) in wanted:
-                found['.'.join([*parts[:start], ''])[start == 0 :]] += 1
-    return found
+                counts['.'.join([*parts[:start], ''])[start == 0 :]] += 1
+    return counts
 
 
 def _best(
     state: dict[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], str]:
     """Tensors by the names of ResNets, and the prefix of most wanted."""
-    found = _prefixes(state, wanted)
+    counts = _prefixes(state, wanted)
     numbered = numbered_as_resnet(state)
     if numbered.keys() != state.keys():
         others = _prefixes(numbered, wanted)
-        if max(others.values(), default=0) > max(found.values(), default=0):
-            state, found = numbered, others
-    most = max(found.values(), default=0)
+        if max(others.values(), default=0) > max(counts.values(), default=0):
+            state, counts = numbered, others
+    most = max(counts.values(), default=0)
     # Fewer are names that every network has somewhere, such as conv1.weight.
     if most < len(wanted) / 10:
         shown = ', '.join(list(state)[:5]) or 'no tensors at all'
-        raise ValueError(
+        raise UserValueError(
             'the checkpoint does not hold this backbone; wanted names '
             f'like {", ".join(list(wanted)[:3])}, it has {shown}'
         )
-    best = [prefix for prefix, count in found.items() if count == most]
+    best = [prefix for prefix, count in counts.items() if count == most]
     for prefix in _PREFERRED:
         if prefix in best:
             return state, prefix
     if len(best) > 1:
-        raise ValueError(
+        raise UserValueError(
             f'the checkpoint holds this backbone {len(best)} times, under '
             f'{", ".join(map(repr, sorted(best)))}; choose one by `prefix` '
             '(--prefix on the command line)'
@@ -68,7 +69,7 @@ def _below(checkpoint: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
         }
         if below:
             return below
-    raise ValueError(
+    raise UserValueError(
         f'nothing in the checkpoint is named {prefix}*; it has '
         f'{", ".join(list(state)[:5])}'
     )

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import UserValueError
 from .reading import read_checkpoint
 
 POINTER = 'last_checkpoint'
@@ -188,12 +189,12 @@ def _meta(path: Path, trust: bool) -> Any:
 
 def _place(path: Path, trust: bool) -> _Place:
     if not os.path.isfile(path):
-        raise ValueError(f'{path} is no file')
+        raise UserValueError(f'{path} is no file')
     meta = _meta(path, trust)
     meta = meta if isinstance(meta, dict) else {}
     iteration, epoch = meta.get('iter'), meta.get('epoch', 0)
     if any(type(x) is not int or x < 0 for x in (iteration, epoch)):
-        raise ValueError(
+        raise UserValueError(
             f'{path} does not say at which iteration it was written'
         )
     return _Place(iteration, epoch, str(meta.get('time', '')))

@@ -7,6 +7,11 @@ from typing import Any
 
 import torch
 
+from ..errors import (
+    UserFileNotFoundError,
+    UserModuleNotFoundError,
+    UserValueError,
+)
 from . import old_torch
 from .archive import check_archive, is_archive
 from .stand_ins import STAND_INS, with_values
@@ -36,30 +41,30 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
             not trusted.
     """
     if '://' in str(path):
-        raise ValueError(
+        raise UserValueError(
             f'{path} is an address; download what is there and give the file'
         )
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'no checkpoint {path}')
+        raise UserFileNotFoundError(f'no checkpoint {path}')
     if path.suffix == '.safetensors':
         return {'state_dict': _read_safetensors(path)}
     if path.suffix == '.pkl' or _is_plain_pickle(path):
         if not trust:
-            raise ValueError(_untrusted(path, 'it is a plain pickle'))
+            raise UserValueError(_untrusted(path, 'it is a plain pickle'))
         try:
             with path.open('rb') as file:
-                found = _as_dict(path, pickle.load(file, encoding='latin1'))
+                content = _as_dict(path, pickle.load(file, encoding='latin1'))
         except (EOFError, pickle.UnpicklingError) as error:
-            raise ValueError(_broken(path)) from error
-        arrays = found.get('model')  # detectron2 keeps them as numpy's
+            raise UserValueError(_broken(path)) from error
+        arrays = content.get('model')  # detectron2 keeps them as numpy's
         if isinstance(arrays, dict):
-            found['model'] = {
+            content['model'] = {
                 name: torch.as_tensor(x)
                 for name, x in arrays.items()
                 if hasattr(x, 'dtype')
             }
-        return found
+        return content
     if is_archive(path):
         check_archive(path, trust)
     if trust:
@@ -67,18 +72,18 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     # torch < 2.5 refuses what mmengine's files name, and takes no list.
     safe_globals = getattr(torch.serialization, 'safe_globals', None)
     if safe_globals is None:
-        found = _load(path, weights_only=False, pickle_module=old_torch)
+        content = _load(path, weights_only=False, pickle_module=old_torch)
     else:
         with safe_globals(STAND_INS):
-            found = _load(path, weights_only=True)
+            content = _load(path, weights_only=True)
     try:
-        return _as_dict(path, with_values(found))
+        return _as_dict(path, with_values(content))
     except RecursionError as error:
-        raise ValueError(
+        raise UserValueError(
             f'{path} holds values nested too deep; it is no checkpoint'
         ) from error
     except Exception as error:  # whatever NumPy says to nonsense
-        raise ValueError(_untrusted(path, str(error))) from error
+        raise UserValueError(_untrusted(path, str(error))) from error
 
 
 def _is_plain_pickle(path: Path) -> bool:
@@ -95,8 +100,8 @@ def _load(path: Path, **kwargs: Any) -> Any:
         refused = _REFUSED.search(str(error))
         if isinstance(error, pickle.UnpicklingError) and refused:
             reason = refused.group().partition(' by default')[0].strip()
-            raise ValueError(_untrusted(path, reason)) from error
-        raise ValueError(_broken(path)) from error
+            raise UserValueError(_untrusted(path, reason)) from error
+        raise UserValueError(_broken(path)) from error
 
 
 def _untrusted(path: Path, reason: str) -> str:
@@ -114,11 +119,11 @@ def _broken(path: Path) -> str:
     )
 
 
-def _as_dict(path: Path, found: Any) -> dict[str, Any]:
-    if isinstance(found, dict):
-        return found
-    raise ValueError(
-        f'{path} holds a {type(found).__name__}, expected a dict of tensors '
+def _as_dict(path: Path, content: Any) -> dict[str, Any]:
+    if isinstance(content, dict):
+        return content
+    raise UserValueError(
+        f'{path} holds a {type(content).__name__}, expected a dict of tensors '
         'or a checkpoint with `state_dict`'
     )
 
@@ -128,7 +133,7 @@ def safetensors_for(path: Path) -> Any:
     try:
         import safetensors.torch
     except ImportError as error:
-        raise ImportError(
+        raise UserModuleNotFoundError(
             f'{path} needs safetensors: pip install safetensors'
         ) from error
     return safetensors
@@ -139,4 +144,4 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
-        raise ValueError(_broken(path)) from error
+        raise UserValueError(_broken(path)) from error

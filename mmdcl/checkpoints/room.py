@@ -18,8 +18,8 @@ def free_text(folder: str | Path) -> str:
     path = existing(folder)
     if not hasattr(os, 'statvfs'):
         return ''
-    found = os.statvfs(path)
-    if found.f_files and not found.f_favail:
+    system = os.statvfs(path)
+    if system.f_files and not system.f_favail:
         return ' (no inodes are left there: remove some files)'
     return f' ({size_text(shutil.disk_usage(path).free)} free there)'
 

@@ -115,12 +115,12 @@ STAND_INS = [
 
 
 def with_values(
-    found: Any, made: dict[int, tuple[Any, Any]] | None = None
+    part: Any, made: dict[int, tuple[Any, Any]] | None = None
 ) -> Any:
     """The same with values in place of stand-ins; containers are changed.
 
     Args:
-        found: What torch read.
+        part: What torch read, or a part of it.
         made: What was seen already and its value, by ``id``: a part may be
             in many places, and more often than there is time for.
 
@@ -129,23 +129,23 @@ def with_values(
         Exception: A value cannot be made.
     """
     made = {} if made is None else made
-    if id(found) in made:
-        return made[id(found)][1]
-    value = found
-    if isinstance(found, _StandIn):
-        value = found.value()
-    elif type(found) in (dict, OrderedDict):
+    if id(part) in made:
+        return made[id(part)][1]
+    value = part
+    if isinstance(part, _StandIn):
+        value = part.value()
+    elif type(part) in (dict, OrderedDict):
         items = [
             (with_values(key, made), with_values(x, made))
-            for key, x in found.items()
+            for key, x in part.items()
         ]
-        found.clear()
-        found.update(items)
-    elif type(found) is list:
-        found[:] = [with_values(x, made) for x in found]
-    elif type(found) is tuple:
-        value = tuple(with_values(x, made) for x in found)
+        part.clear()
+        part.update(items)
+    elif type(part) is list:
+        part[:] = [with_values(x, made) for x in part]
+    elif type(part) is tuple:
+        value = tuple(with_values(x, made) for x in part)
     else:
-        return found
-    made[id(found)] = found, value
+        return part
+    made[id(part)] = part, value
     return value

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from ..errors import UserValueError
 from .reading import read_checkpoint
 
 _upstream = CheckpointLoader.load_checkpoint
@@ -19,7 +20,7 @@ def refuse_address(checkpoint: str | Path) -> None:
         ValueError: It is no path, and mmengine would fetch what is there.
     """
     if '://' in str(checkpoint):
-        raise ValueError(
+        raise UserValueError(
             f'{checkpoint} is an address: mmengine fetches and reads what is '
             'there, and that could run code of whoever put it there. '
             'Download it and give the file, or, if you trust it, allow that '
@@ -55,14 +56,15 @@ def only_strict(trust: bool = False) -> None:
         if '://' in path:
             if not trust:
                 refuse_address(path)
-            found = _upstream(path, map_location, logger)
+            checkpoint = _upstream(path, map_location, logger)
         else:
             path = str(Path(path).expanduser())
-            found = read_checkpoint(path, trust)
-            print_log(f'read {path}', logger, logging.DEBUG)
-        meta = found.get('meta') if isinstance(found, dict) else None
+            checkpoint = read_checkpoint(path, trust)
+            # None would print it, whatever the level.
+            print_log(f'read {path}', logger or 'silent', logging.DEBUG)
+        meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
         if isinstance(meta, dict):
             meta.pop('config', None)
-        return found
+        return checkpoint
 
     CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)

@@ -3,6 +3,8 @@
 import argparse
 import sys
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import shorten
 
 from ..configs import config_path, names, standalone, summary
 
@@ -31,5 +33,7 @@ def run(args: argparse.Namespace) -> None:
             'lists all'
         )
     width = max(map(len, found))
+    rest = max(40, get_terminal_size((120, 24)).columns - width - 2)
     for name, path in found.items():
-        print(f'{name:{width}}  {summary(path)}')
+        text = shorten(summary(path), rest, placeholder=' ...')
+        print(f'{name:{width}}  {text}')

@@ -1,22 +1,19 @@
 """How commands end: by a signal, or by a mistake that mmdcl explains."""
 
 import errno
-import json
 import os
-import re
 import signal
 import sys
-import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
+from ..errors import UserError
 from ..handlers import Handlers, end_children, say
-from .ranks import REPORT
+from .ranks import REPORT, report
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+TRACEBACK = 'MMDCL_TRACEBACK'  # environment: errors come with theirs
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @contextmanager
@@ -47,59 +44,43 @@ def ends_with_a_word() -> Iterator[None]:
 
 @contextmanager
 def ends_in_a_sentence() -> Iterator[None]:
-    """Mistakes that mmdcl explains end the process in that sentence."""
+    """What a user can mend ends the process in one sentence.
+
+    Everything else is a mistake of ours or of others, and keeps its
+    traceback; so does all with ``MMDCL_TRACEBACK`` in the environment.
+    """
     try:
         with ends_with_a_word():
             yield
     except SystemExit as end:
         if isinstance(end.code, str):
             _end(end.code)
+        report('', end.code)
         raise
-    except (
-        ArithmeticError,
-        ImportError,
-        LookupError,
-        OSError,
-        TypeError,
-        ValueError,
-    ) as error:
-        explanation = _explanation(error)
-        if explanation is None or 'MMDCL_TRACEBACK' in os.environ:
+    except (UserError, OSError) as error:
+        ours = isinstance(error, UserError)
+        sentence = error.sentence if ours else _of_the_system(error)
+        if not sentence or TRACEBACK in os.environ:
             raise
-        _end(
-            f'error: {explanation}\n'
-            '(MMDCL_TRACEBACK=1 shows where this comes from)'
-        )
+        _end(f'error: {sentence}')
 
 
 def _end(text: str) -> NoReturn:
     """Exit with code 1 and a text; one of several ranks hands it on."""
-    report = os.environ.get(REPORT) and os.environ.get(
-        'TORCHELASTIC_ERROR_FILE'
-    )
-    if not report:
-        sys.exit(text)
-    message = dict(message=text, extraInfo=dict(timestamp=int(time.time())))
-    Path(report).write_text(json.dumps(dict(message=message)))
-    sys.exit(1)
+    sys.exit(1 if report(text, 1) else text)
 
 
-def _explanation(error: Exception) -> str | None:
-    """What mmdcl itself says in an error, here or in a dataloader worker."""
-    text = str(error.args[0] if isinstance(error, KeyError) else error)
-    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
-    if 'Original Traceback' in text:
-        raised_in = re.findall(r'File "(.+?)", line', text)[-1]
-        text = text.strip().splitlines()[-1].partition(': ')[2]
-    full = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-    if isinstance(error, OSError) and error.errno in full:  # a log, a plot
+def _of_the_system(error: OSError) -> str:
+    """A sentence where the system says no, whoever asked it; or nothing."""
+    if error.errno in _FULL:  # a log, a plot
         return f'cannot write {error.filename or "a file"}: {error.strerror}'
-    ours = Path(raised_in).is_relative_to(_PACKAGE)
-    shut = isinstance(error, OSError) and error.filename and not ours
-    if shut and error.errno in (errno.EACCES, errno.ELOOP):
-        return (
-            f'cannot open {str(error.filename)[:99]}: {error.strerror}; '
-            'mmdcl.CustomDataset and mmdcl.ImageNet leave out links that lead '
-            'in circles'
-        )
-    return text if ours else None
+    shut = error.errno in (errno.EACCES, errno.ELOOP)
+    if not shut or not error.filename:
+        return ''
+    links = (
+        '; mmdcl.CustomDataset and mmdcl.ImageNet leave out links that lead '
+        'in circles'
+    )
+    return f'cannot open {str(error.filename)[:99]}: {error.strerror}' + (
+        links if error.errno == errno.ELOOP else ''
+    )

@@ -16,6 +16,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from ..checkpoints import read_checkpoint
+from .backends import add_backends
 from .configuration import finish_config, load_config
 from .flags import DENSE
 from .provenance import provenance
@@ -48,13 +49,13 @@ def record(args: argparse.Namespace, metrics: dict, **settings) -> dict:
     cells = [str(row.get(key, '')) for key in head[:-2]] + [options, found]
     title = f'| {" | ".join(head)} |\n|{" --- |" * len(head)}\n'
     table = args.out.with_suffix('.md')
-    _append(args.out.with_suffix('.jsonl'), json.dumps(row))
-    _append(table, f'| {" | ".join(cells)} |', title)
+    append_line(args.out.with_suffix('.jsonl'), json.dumps(row))
+    append_line(table, f'| {" | ".join(cells)} |', title)
     print(f'{found}\nadded to {table} and {table.with_suffix(".jsonl")}')
     return row
 
 
-def _append(path: Path, line: str, title: str = '') -> None:
+def append_line(path: Path, line: str, title: str = '') -> None:
     """Add a line, whole even if others add theirs at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open('a') as file:
@@ -147,6 +148,7 @@ def run(args: argparse.Namespace) -> None:
         }
     else:
         prepare_training(cfg, args.resume, trust=args.trust)
+    add_backends(cfg, args.log)
     runner = build_runner(cfg)
     runner.register_hook(
         WeightsCheck(adopted.tensors, args.random_init, args.seed)

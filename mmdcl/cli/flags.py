@@ -7,6 +7,7 @@ from typing import Any
 
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
 DENSE = {'detection': 'mmdet', 'segmentation': 'mmseg'}
+BACKENDS = ('tensorboard', 'wandb')
 STYLES = ('torchvision', 'timm', 'detectron2', 'mmpretrain')
 
 
@@ -85,6 +86,12 @@ def _of_running(parser: argparse.ArgumentParser) -> None:
         'key="[a,b]", no white space inside a value',
     )
     parser.add_argument(
+        '--verbose',
+        action='store_true',
+        help='print all that the log file has: the config, every number, '
+        'and what other packages say',
+    )
+    parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
@@ -94,8 +101,20 @@ def _of_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
+def _log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--log',
+        nargs='+',
+        choices=BACKENDS,
+        default=[],
+        help='where to write the numbers, too, beside vis_data/scalars.json '
+        'in the work_dir',
+    )
+
+
 def _of_training(parser: argparse.ArgumentParser) -> None:
     _of_running(parser)
+    _log(parser)
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -227,6 +246,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
         help='adds to OUT.jsonl and OUT.md; default: work_dirs/evaluate',
     )
     _of_running(parser)
+    _log(parser)
 
 
 def check_evaluate(

@@ -4,6 +4,7 @@ Nothing slow is imported before what was typed is known to make sense.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from ..configs import find_config
 from .ending import ends_in_a_sentence
 from .flags import CHECKS, COMMANDS
 from .ranks import start_ranks, without_gpus
+from .terminal.quiet import quiet
 
 # Commands that are another with settings of its own.
 _ROOM = {'demo': 'train'}
@@ -70,12 +72,18 @@ def parse(
         near = get_close_matches(unknown[0].partition('=')[0], known, 1)
         hint = f'; did you mean {near[0]}?' if near else ''
         parser.error(f'nothing takes {" ".join(unknown)}{hint}')
+    if getattr(args, 'gpus', None) and args.launcher != 'none':
+        parser.error(
+            f'--gpus {args.gpus} starts the processes; leave out '
+            f'--launcher {args.launcher}'
+        )
     if command in CHECKS:
         CHECKS[command](parser, args)
     if getattr(args, 'config', None):
         args.config = find_config(args.config)
     if command == 'sweep':
-        args.configs = [find_config(x) for x in args.configs]
+        for config in args.configs:
+            find_config(config)  # rows have it as it was typed
     return args
 
 
@@ -96,4 +104,7 @@ def main(
         if getattr(args, 'gpus', None) is not None:
             same = [command, *without_gpus(rest), '--launcher', 'pytorch']
             start_ranks(args.gpus, ['--module', 'mmdcl', *same])
-        import_module(f'mmdcl.cli.{_ROOM.get(command, command)}').run(args)
+        if command == 'demo':  # several threads would wait for each other
+            os.environ.setdefault('OMP_NUM_THREADS', '1')
+        with quiet(not getattr(args, 'verbose', True)):
+            import_module(f'mmdcl.cli.{_ROOM.get(command, command)}').run(args)

@@ -1,15 +1,19 @@
 """``--gpus N``: one process a GPU, by torchrun, on one node or several."""
 
+import json
 import logging
 import os
 import shlex
 import sys
+import time
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
 
 from ..command import COMMAND, typed
 
-REPORT = 'MMDCL_REPORT'  # environment: errors go to who started the ranks
+REPORT = 'MMDCL_REPORT'  # environment: folder where ranks say how they end
 # Slurm's notice is passed on, too (by versions of torchrun that can).
 _SIGNALS = 'SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1'
 
@@ -65,29 +69,46 @@ def start_ranks(number: int, program: Sequence[str]) -> NoReturn:
     os.environ.setdefault(COMMAND, shlex.join(typed() or sys.argv))
     os.environ.setdefault('PET_SIGNALS_TO_HANDLE', _SIGNALS)
     os.environ.setdefault('OMP_NUM_THREADS', '1')
-    os.environ[REPORT] = '1'
-    # What it says of its own, beside what the ranks say.
-    logging.getLogger('torch.distributed').setLevel(logging.CRITICAL)
     flags = [*meeting_place(), f'--nproc_per_node={number}']
-    try:
-        torchrun(parse_args([*flags, *program]))
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        code = failure.exitcode
-        if failure.error_file != '<N/A>':
-            sys.exit(_text(failure.message))
-        print(
-            f'rank {rank} (process {failure.pid}) ended '
-            + (f'with code {code}' if code > 0 else f'by signal {-code}'),
-            file=sys.stderr,
-        )
-        sys.exit(code if code > 0 else 128 - code)
-    except SignalException as told:
-        sys.exit(128 + int(told.sigval))
+    # What torchrun says of its own, beside what the ranks say.
+    logging.disable(logging.CRITICAL)
+    with TemporaryDirectory() as folder:
+        os.environ[REPORT] = folder
+        try:
+            torchrun(parse_args([*flags, *program]))
+        except ChildFailedError as error:
+            _exit_as(folder, *error.get_first_failure())
+        except SignalException as told:
+            ends = _reports(folder)
+            saved = bool(ends) and all(end['code'] == 75 for end in ends)
+            sys.exit(75 if saved else 128 + int(told.sigval))
+        finally:
+            del os.environ[REPORT]  # that of the ranks, not of this process
     sys.exit(0)
 
 
-def _text(message: object) -> str:
-    return str(
-        message.get('message') if isinstance(message, dict) else message
-    )
+def report(text: str, code: object) -> bool:
+    """Hand on how this rank ends; whether there is who takes it."""
+    folder = os.environ.get(REPORT)
+    if not folder:
+        return False
+    end = dict(time=time.time(), text=text, code=code)
+    Path(folder, os.environ.get('RANK', '0')).write_text(json.dumps(end))
+    return True
+
+
+def _reports(folder: str) -> list[dict]:
+    """How ranks ended by themselves, the first to end first."""
+    ends = [json.loads(path.read_text()) for path in Path(folder).iterdir()]
+    return sorted(ends, key=lambda end: end['time'])
+
+
+def _exit_as(folder: str, rank: int, failure: Any) -> NoReturn:
+    """End as the first rank that failed: by what it said, or its code."""
+    for end in _reports(folder):
+        if end['text']:
+            sys.exit(end['text'])
+    code = failure.exitcode
+    how = f'with code {code}' if code > 0 else f'by signal {-code}'
+    print(f'rank {rank} (process {failure.pid}) ended {how}', file=sys.stderr)
+    sys.exit(code if code > 0 else 128 - code)

@@ -6,6 +6,7 @@ from typing import Any
 from ..checkpoints import newest_good, read_checkpoint
 from ..checkpoints.channels import short_name
 from ..checkpoints.strict import refuse_address
+from ..errors import UserFileNotFoundError, UserValueError
 from .hooks import add_hooks
 from .work_dir import checkpoint_out_dir, claim_work_dir, on_main_rank
 
@@ -44,7 +45,7 @@ def checkpoint_to_resume(
         return asked
     found, passed = newest_good(work_dir, trust, out_dir)
     if found is None and passed:
-        raise ValueError(
+        raise UserValueError(
             f'--resume: no checkpoint in {work_dir} can be resumed:'
             + ''.join(f'\n  {phrase}' for phrase in passed)
         )
@@ -67,7 +68,7 @@ def _check(
         found = read_checkpoint(asked, trust)
         meta = found.get('meta')
         if not isinstance(meta, dict) or not {'iter', 'epoch'} <= {*meta}:
-            raise ValueError(
+            raise UserValueError(
                 f'{asked} holds weights but no state of training (no `iter` '
                 'and `epoch` in its `meta`), so that training cannot be '
                 'resumed from it; to start from its weights, use '
@@ -76,7 +77,8 @@ def _check(
     except (OSError, ValueError) as error:
         good = newest_good(Path(asked).parent, trust)[0]
         good = good or newest_good(work_dir, trust, out_dir)[0]
-        kind = type(error) if type(error) is FileNotFoundError else ValueError
+        missing = isinstance(error, FileNotFoundError)
+        kind = UserFileNotFoundError if missing else UserValueError
         hint = f'. The newest good one is {good}: --resume {good}'
         raise kind(f'{error}{hint if good else ""}') from error
 

@@ -8,6 +8,8 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from ..sync_bn import without_sync_bn
+from .terminal.quiet import active
 from .work_dir import own_log_folder
 
 
@@ -32,21 +34,25 @@ def distribute_on_cpu(cfg: Config) -> None:
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
     cfg.model_wrapper_cfg = {**wrapper, 'device_ids': None}
-    _without_sync_bn(cfg.model)
-
-
-def _without_sync_bn(model) -> None:
-    """SyncBN, which needs GPUs, as BN."""
-    for part in model.values() if isinstance(model, dict) else model:
-        if isinstance(part, (dict, list, tuple)):
-            _without_sync_bn(part)
-    if isinstance(model, dict) and model.get('type') == 'SyncBN':
-        model['type'] = 'BN'
+    cfg.model = without_sync_bn(cfg.model)
 
 
 def build_runner(cfg: Config) -> Runner:
     """A runner of whatever type the config asks for."""
+    quiet = active()
+    kind = Runner
+    if quiet is not None:
+        # Slow to import, and not needed before.
+        from .terminal.console import ConsoleHook, QuietRunner
+
+        kind = QuietRunner
     with own_log_folder(cfg):
         if 'runner_type' in cfg:
-            return RUNNERS.build(cfg)
-        return Runner.from_cfg(cfg)
+            runner = RUNNERS.build(cfg)
+        else:
+            runner = kind.from_cfg(cfg)
+    if quiet is not None:
+        quiet.take_over(runner)
+        quiet.give_file(runner)
+        runner.register_hook(ConsoleHook(quiet))
+    return runner

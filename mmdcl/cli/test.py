@@ -31,5 +31,12 @@ def run(args: argparse.Namespace) -> None:
     if predictions:
         runner.test_evaluator.metrics.append(DumpResults(args.out))
     metrics = runner.test()
-    if args.out and not predictions and is_main_process():
+    if not is_main_process():
+        return
+    for name, value in metrics.items():
+        number = isinstance(value, float)
+        print(f'{name}: {value:.4f}' if number else f'{name}: {value}')
+    if args.out and not predictions:
         mmengine.dump(metrics, args.out)
+    if args.out:
+        print(f'written to {args.out}')

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from ..engine.resume import check_training
+from .backends import add_backends
 from .configuration import fast_config, finish_config, load_config
 from .resuming import prepare_training
 from .running import build_runner
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     never = dict(persistent_workers=False)
     finish_config(cfg, args, **(never if args.no_persistent_workers else {}))
+    add_backends(cfg, args.log)
     prepare_training(cfg, args.resume, args.resume_with_changes, args.trust)
     runner = build_runner(cfg)
     check_training(runner)

@@ -13,6 +13,7 @@ from mmengine.dist import is_distributed, is_main_process
 
 from ..checkpoints.newest import checkpoint_folder
 from ..checkpoints.room import free_text
+from ..errors import UserOSError
 from .hooks import add_hooks
 
 try:
@@ -49,7 +50,7 @@ def prepare_work_dir(work_dir: str | Path) -> None:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         free = free_text(folder) if full else ''
-        raise OSError(
+        raise UserOSError(
             f'cannot write {_PROBE // 1000} kB into the work_dir {folder}: '
             f'{error.strerror}{free}; choose another by --work-dir'
         ) from error

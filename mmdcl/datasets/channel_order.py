@@ -3,6 +3,7 @@
 from mmcv.transforms import BaseTransform
 from numpy import ascontiguousarray
 
+from ..errors import UserValueError
 from ..registry import TRANSFORMS
 
 
@@ -24,7 +25,7 @@ class ChannelOrder(BaseTransform):
 
     def __init__(self, order: str) -> None:
         if order not in ('rgb', 'bgr'):
-            raise ValueError(f"`order` is 'rgb' or 'bgr', got {order!r}")
+            raise UserValueError(f"`order` is 'rgb' or 'bgr', got {order!r}")
         self.channel_order = order
 
     def transform(self, results: dict) -> dict:

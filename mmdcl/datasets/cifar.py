@@ -7,6 +7,7 @@ import numpy as np
 from mmpretrain.datasets import CIFAR10 as UpstreamCIFAR10
 
 from ..arguments import require_flag, require_whole
+from ..errors import UserFileNotFoundError, UserValueError
 from ..registry import DATASETS
 from .folders import EXTENSIONS
 
@@ -52,14 +53,16 @@ class CIFAR10(UpstreamCIFAR10):
         **kwargs,
     ) -> None:
         if split not in ('train', 'test'):
-            raise ValueError(f"`split` is 'train' or 'test', got {split!r}")
+            raise UserValueError(
+                f"`split` is 'train' or 'test', got {split!r}"
+            )
         require_flag('download', download)
         pair = list(part) if isinstance(part, (list, tuple)) else [part]
         for number in pair:
             require_whole('part', number, least=0)
         index, of = pair if len(pair) == 2 else (0, 0)
         if not 0 <= index < of:
-            raise ValueError(
+            raise UserValueError(
                 f'`part` must be (index, of) with 0 <= index < of, got {part}'
             )
         self.part = (index, of)
@@ -80,7 +83,7 @@ class CIFAR10(UpstreamCIFAR10):
             try:
                 images = super().load_data_list()
             except (OSError, RuntimeError, AssertionError) as error:
-                raise FileNotFoundError(
+                raise UserFileNotFoundError(
                     f'no CIFAR-10 in {root.absolute()}; '
                     + _LAYOUTS.format(root=root)
                     + (f'\n({error})' if self.download else '')
@@ -104,7 +107,7 @@ class CIFAR10(UpstreamCIFAR10):
                 if p.suffix.lower() in EXTENSIONS
             )
             if not paths:
-                raise FileNotFoundError(
+                raise UserFileNotFoundError(
                     f'no image of class {name!r} in {folder / name}; '
                     + _LAYOUTS.format(root=folder.parent)
                 )
@@ -116,7 +119,7 @@ class CIFAR10(UpstreamCIFAR10):
 def _read(path: Path) -> np.ndarray:
     image = cv2.imread(str(path))
     if image is None or image.shape != (32, 32, 3):
-        raise ValueError(
+        raise UserValueError(
             f'{path} is not a 32 x 32 image that can be read; remove it or '
             'put the original back'
         )

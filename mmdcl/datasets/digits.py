@@ -3,6 +3,7 @@
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
+from ..errors import UserModuleNotFoundError, UserValueError
 from ..registry import DATASETS
 
 
@@ -27,7 +28,9 @@ class Digits(BaseDataset):
 
     def __init__(self, split: str = 'train', **kwargs) -> None:
         if split not in ('train', 'test'):
-            raise ValueError(f"`split` is 'train' or 'test', got {split!r}")
+            raise UserValueError(
+                f"`split` is 'train' or 'test', got {split!r}"
+            )
         self.split = split
         super().__init__(ann_file='', **kwargs)
 
@@ -35,7 +38,7 @@ class Digits(BaseDataset):
         try:
             from sklearn.datasets import load_digits
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
+            raise UserModuleNotFoundError(
                 'the digits come with scikit-learn: pip install scikit-learn'
             ) from error
         digits = load_digits()

@@ -5,6 +5,7 @@ from mmengine.dataset import BaseDataset
 from mmpretrain.registry import DATASETS as UPSTREAM_DATASETS
 
 from ..arguments import require_number, require_whole
+from ..errors import UserTypeError, UserValueError
 from ..registry import DATASETS
 
 
@@ -26,18 +27,18 @@ def few_labels(
         ValueError: That is no image of each class, or more than a class has.
     """
     classes, counts = np.unique(labels, return_counts=True)
-    wanted = per_class or round(fraction * len(labels) / max(len(classes), 1))
+    each = per_class or round(fraction * len(labels) / max(len(classes), 1))
     few = counts.min(initial=len(labels))
-    if not 1 <= wanted <= few:
+    if not 1 <= each <= few:
         asked = f'per_class={per_class}' if per_class else f'{fraction=}'
-        raise ValueError(
+        raise UserValueError(
             f'{asked} of {len(labels)} images in {len(classes)} classes is '
-            f'{wanted} of each; possible are 1 to {few}, what the smallest '
+            f'{each} of each; possible are 1 to {few}, what the smallest '
             'class has'
         )
     generator = np.random.default_rng(seed)
     chosen = [
-        generator.permutation(np.flatnonzero(labels == label))[:wanted]
+        generator.permutation(np.flatnonzero(labels == label))[:each]
         for label in classes
     ]
     return sorted(np.concatenate(chosen).tolist())
@@ -64,7 +65,7 @@ def FewLabels(  # noqa: N802 - a `type` in configs
     require_number('fraction', fraction, above=0)
     whole = UPSTREAM_DATASETS.build(dataset)
     if not isinstance(whole, BaseDataset):
-        raise TypeError(
+        raise UserTypeError(
             f'FewLabels needs a plain dataset, got {type(whole).__name__}; '
             'put it inside of wrappers'
         )
@@ -72,7 +73,7 @@ def FewLabels(  # noqa: N802 - a `type` in configs
     infos = map(whole.get_data_info, range(len(whole)))
     labels = [info.get('gt_label', -1) for info in infos]
     if not labels or min(labels) < 0:
-        raise ValueError(
+        raise UserValueError(
             f'{type(whole).__name__} in {whole.data_root} has '
             + ('no images' if not labels else 'images without labels')
             + '; few labels can only be chosen from a labelled dataset'

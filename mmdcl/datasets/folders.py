@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmpretrain.datasets import CustomDataset as UpstreamCustomDataset
 from mmpretrain.datasets import ImageNet as UpstreamImageNet
 
+from ..errors import UserFileNotFoundError, UserPermissionError, UserValueError
 from ..registry import DATASETS
 
 # All of what OpenCV decodes and people have.
@@ -59,7 +60,7 @@ def _entries(folder: str) -> Iterator[os.DirEntry]:
         with os.scandir(folder) as entries:
             yield from entries
     except PermissionError as error:
-        raise PermissionError(
+        raise UserPermissionError(
             f'{folder} must not be read by this user, so its images would be '
             'missing; change its permissions or remove it'
         ) from error
@@ -140,13 +141,13 @@ def number_classes(
         return {name: i for i, name in enumerate(classes)}
     extra, missing = set(folders) - set(classes), set(classes) - set(folders)
     if 2 * len(extra) <= len(folders):  # most do bear names of classes
-        raise ValueError(
+        raise UserValueError(
             f'{root}: no class is called {few(extra)}'
             + (f'; there is no folder {few(missing)}' if missing else '')
             + '. Rename the folders, or the classes in `metainfo`'
         )
     if len(folders) != len(classes):
-        raise ValueError(
+        raise UserValueError(
             f'{root} has {len(folders)} folders of classes, but the dataset '
             f'has {len(classes)} classes. Is the folder complete? For other '
             'classes use mmdcl.CustomDataset without `metainfo`'
@@ -162,7 +163,7 @@ class _Folders:
         if not isinstance(get_file_backend(root), LocalBackend):
             return super()._find_samples()
         if not os.path.isdir(root):
-            raise FileNotFoundError(
+            raise UserFileNotFoundError(
                 f'there is no folder {os.path.abspath(root)}; set it by '
                 '`data_root` and `data_prefix` of the dataset'
             )
@@ -203,7 +204,7 @@ class _Folders:
                 logging.WARNING,
             )
         if not samples:
-            raise FileNotFoundError(
+            raise UserFileNotFoundError(
                 f'no image in {os.path.abspath(root)}'
                 + (', in folders of classes' if self.with_label else '')
                 + f'; images end in {", ".join(sorted(self.extensions))}'

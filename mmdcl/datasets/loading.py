@@ -13,6 +13,7 @@ from PIL import Image
 from torch.utils.data import get_worker_info
 
 from ..arguments import require_whole
+from ..errors import UserOSError, UserValueError
 from ..registry import TRANSFORMS
 
 _MAX_WORKERS = 256
@@ -77,12 +78,12 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
         **kwargs,
     ) -> None:
         if on_error not in ('skip', 'stop'):
-            raise ValueError(
+            raise UserValueError(
                 f"`on_error` is 'skip' or 'stop', got {on_error!r}"
             )
         require_whole('max_pixels', 1 if max_pixels is None else max_pixels, 0)
         if max_pixels is not None and not 0 < max_pixels <= _MAX_PIXELS:
-            raise ValueError(
+            raise UserValueError(
                 f'`max_pixels` is 1 to {_MAX_PIXELS}, or None for no limit, '
                 f'got {max_pixels!r}'
             )
@@ -135,13 +136,13 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
                 return None
             reason = f'{type(error).__name__}: {error}'
             if self.on_error == 'stop':
-                raise OSError(
+                raise UserOSError(
                     f'cannot read image {path} ({reason}); repair or remove '
                     "it, or set on_error='skip' in LoadImageFromFile"
                 ) from error
             self._in_a_row += 1
             if self._in_a_row == _TOO_MANY_IN_A_ROW:
-                raise OSError(
+                raise UserOSError(
                     f'{self._in_a_row} images in a row cannot be read, the '
                     f'last is {path} ({reason}); is the data folder right?'
                 ) from error

@@ -1,7 +1,6 @@
 """Give a benchmark the network of a checkpoint, or say why not."""
 
 import re
-import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from ..checkpoints.architecture import (
 from ..checkpoints.channels import short_name
 from ..constructors import arguments
 from ..engine.features import image_features, last_output
+from ..errors import UserValueError
 from .pretrained_network import build_network, network_config
 
 # Of the benchmark's backbone, not of the pretrained one.
@@ -71,8 +71,9 @@ def adopt_backbone(
         pooled: A classifier needs one vector an image.
 
     Raises:
-        ValueError: The checkpoint does not hold that network, or names one
-            that is not built for strangers.
+        ValueError: The checkpoint does not hold that network, names one
+            that is not built for strangers, or holds one that the benchmark
+            has no use for.
     """
     scope = cfg.get('default_scope', 'mmpretrain')
     init_default_scope(scope)
@@ -106,8 +107,8 @@ def adopt_backbone(
     else:
         maps = features if isinstance(features, (tuple, list)) else [features]
         if any(x.ndim != 4 for x in maps):
-            sys.exit(
-                f'error: {cfg.filename} needs maps (B, C, H, W) from its '
+            raise UserValueError(
+                f'{cfg.filename} needs maps (B, C, H, W) from its '
                 f'backbone, but {type(backbone).__name__} gives '
                 f'{tuple(maps[-1].shape)}'
             )
@@ -123,8 +124,8 @@ def adopt_backbone(
         if theirs:
             raise
         tried = ', '.join(f'{key}={value}' for key, value in chosen.items())
-        sys.exit(
-            f'error: {error}\nThe file does not say what network it is, so '
+        raise UserValueError(
+            f'{error}\nThe file does not say what network it is, so '
             f'that of {cfg.filename} was tried'
             + (
                 f', with {tried}'
@@ -132,7 +133,7 @@ def adopt_backbone(
                 else '; say it by --cfg-options, such as model.backbone.'
                 'depth=18 or model.backbone.type=ResNet_CIFAR'
             )
-        )
+        ) from error
     fresh = tuple(
         name
         for name in fresh
@@ -156,8 +157,8 @@ def _features(backbone: nn.Module) -> Any:
                 return backbone(torch.zeros(1, 3, size, size))
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).partition('\n')[0] or type(error).__name__
-    sys.exit(
-        f'error: {type(backbone).__name__} of the checkpoint takes no images '
+    raise UserValueError(
+        f'{type(backbone).__name__} of the checkpoint takes no images '
         f'(1, 3, {size}, {size}): {reason}'
     )
 
@@ -192,8 +193,8 @@ def _without_masks(theirs: dict, network: nn.Module) -> tuple[dict, type]:
         None,
     )
     if plain is None:
-        sys.exit(
-            f'error: {kind.__name__} works in pretraining only; give the '
+        raise UserValueError(
+            f'{kind.__name__} works in pretraining only; give the '
             'weights of a plain network'
         )
     defaults = {
@@ -202,15 +203,15 @@ def _without_masks(theirs: dict, network: nn.Module) -> tuple[dict, type]:
         if parameter is not None and parameter.default is not parameter.empty
     }
     taken = arguments(plain).known
-    found = {
+    settings = {
         name: value
         for name, value in {**defaults, **theirs}.items()
         if name in taken and name != 'init_cfg'
     }
     if getattr(network, 'cls_token', None) is not None:
-        found['out_type'] = 'cls_token'
+        settings['out_type'] = 'cls_token'
     print(f'{plain.__name__} instead of {kind.__name__}, which masks images')
-    return {**found, 'type': plain.__name__}, plain
+    return {**settings, 'type': plain.__name__}, plain
 
 
 def _take_all(cfg: Config, theirs: dict, network: nn.Module) -> None:
@@ -235,8 +236,8 @@ def _one_vector(
         if neck and short_name(neck.get('type')) in POOLING:
             cfg.model.pop('neck')
         if last.ndim == 3 and pooled:
-            sys.exit(
-                f'error: {type(backbone).__name__} gives tokens '
+            raise UserValueError(
+                f'{type(backbone).__name__} gives tokens '
                 f'{tuple(last.shape)}, and a linear classifier needs one '
                 'vector an image; set --cfg-options model.backbone.out_type='
                 'cls_token, or use --protocol knn, which averages them'
@@ -263,8 +264,8 @@ def _freeze(cfg: Config) -> None:
             if not any(x.requires_grad for x in built.parameters()):
                 cfg.model.backbone.frozen_stages = depth
                 return
-    sys.exit(
-        f'error: --protocol linear trains the classifier only, but '
+    raise UserValueError(
+        '--protocol linear trains the classifier only, but '
         f'{kind.__name__} cannot be frozen as a whole by its `frozen_stages`; '
         'use --protocol knn or finetune'
     )
@@ -276,8 +277,8 @@ def _take_shared(cfg: Config, theirs: dict, network: nn.Module) -> None:
     their_kind, our_kind = type(network).__name__, short_name(ours.type)
     both = (their_kind, our_kind)
     if their_kind != our_kind and not all(kind in RESNETS for kind in both):
-        sys.exit(
-            f'error: the checkpoint has a {their_kind}, but {cfg.filename} is '
+        raise UserValueError(
+            f'the checkpoint has a {their_kind}, but {cfg.filename} is '
             f'for a {our_kind}; give the config of a model with that backbone '
             'by --config'
         )
@@ -304,9 +305,9 @@ def _take_shared(cfg: Config, theirs: dict, network: nn.Module) -> None:
 def _swin(network: Any) -> dict[str, Any]:
     """mmpretrain's Swin in the arguments of mmdet's and mmseg's."""
     if network.use_abs_pos_embed:
-        sys.exit(
-            'error: the checkpoint has absolute positions (use_abs_pos_embed)'
-            ', and detectors and segmentors see images of other sizes'
+        raise UserValueError(
+            'the checkpoint has absolute positions (use_abs_pos_embed), and '
+            'detectors and segmentors see images of other sizes'
         )
     block = network.stages[0].blocks[0]
     return dict(
@@ -324,8 +325,8 @@ def _swin(network: Any) -> dict[str, Any]:
 def _norms_of_outputs(wanted: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Norms of all maps but the last, which pretraining does not have."""
     norms = {re.match(r'norm(\d+)\.', name) for name in wanted} - {None}
-    found = sorted({int(norm[1]) for norm in norms if norm})
-    return tuple(f'norm{i}.' for i in found[:-1])
+    numbers = sorted({int(norm[1]) for norm in norms if norm})
+    return tuple(f'norm{i}.' for i in numbers[:-1])
 
 
 def _fit_heads(cfg: Config, channels: list[int]) -> None:
@@ -349,8 +350,8 @@ def _fit_heads(cfg: Config, channels: list[int]) -> None:
                 head.in_channels = [channels[i] for i in at]
     rpn = cfg.model.get('rpn_head')
     if rpn and rpn.get('in_channels', channels[-1]) != channels[-1]:
-        sys.exit(
-            f'error: the heads of {cfg.filename} are for {rpn.in_channels} '
+        raise UserValueError(
+            f'the heads of {cfg.filename} are for {rpn.in_channels} '
             f'channels, as ResNet-50 gives, not {channels[-1]}; use a config '
             'with FPN, which adapts'
         )

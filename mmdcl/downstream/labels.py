@@ -1,6 +1,5 @@
 """Stop before a benchmark at data that it cannot use, and say why."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, MODELS
 
 from ..checkpoints.architecture import plain_backbone
+from ..errors import UserValueError
 
 HEADS = ('head', 'roi_head', 'bbox_head', 'mask_head', 'decode_head')
 HEADS += ('auxiliary_head',)
@@ -18,16 +18,20 @@ PARTS = ('train_dataloader', 'test_dataloader')
 
 
 def check_parts(cfg: Config, *others: str) -> None:
-    """Stop at a config that lacks what an evaluation needs."""
+    """Stop at a config that lacks what an evaluation needs.
+
+    Raises:
+        ValueError: It lacks it.
+    """
     for name in (*PARTS, 'test_evaluator', *others):
         if not cfg.get(name):
-            sys.exit(
-                f'error: {cfg.filename} has no {name} (it is '
+            raise UserValueError(
+                f'{cfg.filename} has no {name} (it is '
                 f'{cfg.get(name)}), and an evaluation needs it'
             )
     for name in PARTS:
         if not cfg[name].get('dataset'):
-            sys.exit(f'error: {cfg.filename} has no {name}.dataset')
+            raise UserValueError(f'{cfg.filename} has no {name}.dataset')
 
 
 def check_labels(cfg: Config, classifier: bool = True) -> None:
@@ -36,6 +40,9 @@ def check_labels(cfg: Config, classifier: bool = True) -> None:
     Args:
         cfg: Of the benchmark.
         classifier: The heads of the model are used; kNN uses none.
+
+    Raises:
+        ValueError: A split is not as it must be.
     """
     for name in PARTS:
         where = f'{name}.dataset ({cfg[name].dataset.type})'
@@ -44,21 +51,21 @@ def check_labels(cfg: Config, classifier: bool = True) -> None:
             for classes in _classes(dataset):
                 for head, count in _num_classes(cfg.model, 'model'):
                     if len(classes) != count:
-                        sys.exit(
-                            f'error: {where} has {len(classes)} classes, but '
+                        raise UserValueError(
+                            f'{where} has {len(classes)} classes, but '
                             f'the model has {count}; set --cfg-options '
                             f'{head}={len(classes)}'
                         )
         if 'head' in cfg.model:
-            wanted = cfg.model.head.get('num_classes') if classifier else None
-            _check_image_labels(where, dataset, wanted)
+            number = cfg.model.head.get('num_classes') if classifier else None
+            _check_image_labels(where, dataset, number)
             _check_image(where, dataset, cfg.model)
 
 
 def _classes(dataset: BaseDataset) -> list[list[str]]:
     """Of each dataset in it; mmdet's concatenation has a list of them."""
-    found = getattr(dataset, 'metainfo', None) or {}
-    each = found if isinstance(found, (list, tuple)) else [found]
+    metainfo = getattr(dataset, 'metainfo', None) or {}
+    each = metainfo if isinstance(metainfo, (list, tuple)) else [metainfo]
     return [info['classes'] for info in each if info.get('classes')]
 
 
@@ -68,17 +75,19 @@ def _build(where: str, config: dict) -> BaseDataset:
     except FileNotFoundError as error:
         if error.filename is None:  # mmdcl's own, which says more
             raise
-        sys.exit(
-            f'error: {where}: no {error.filename}; set the folder of the data '
+        raise UserValueError(
+            f'{where}: no {error.filename}; set the folder of the data '
             'by --data-root PATH'
-        )
+        ) from error
     except AssertionError as error:  # so upstream counts folders of classes
-        sys.exit(f'error: {where}: {error}')
+        raise UserValueError(f'{where}: {error}') from error
     except ValueError as error:
         if 'at least one array' in str(error):  # mmengine packs nothing
             classes = (config.get('metainfo') or {}).get('classes')
             of = f', or none with an object of {classes}' if classes else ''
-            sys.exit(f'error: {where} is empty: it has no image{of}')
+            raise UserValueError(
+                f'{where} is empty: it has no image{of}'
+            ) from error
         raise
     first = (
         dataset[0]
@@ -87,8 +96,8 @@ def _build(where: str, config: dict) -> BaseDataset:
     )
     path = first.get('img_path')
     if path and '://' not in path and not Path(path).is_file():
-        sys.exit(
-            f'error: {where}: no image {path}; set the folder of the data by '
+        raise UserValueError(
+            f'{where}: no image {path}; set the folder of the data by '
             '--data-root PATH'
         )
     return dataset
@@ -107,27 +116,27 @@ def _num_classes(config: Any, path: str) -> Iterator[tuple[str, int]]:
 
 
 def _check_image_labels(
-    where: str, dataset: BaseDataset, wanted: int | None
+    where: str, dataset: BaseDataset, classes: int | None
 ) -> None:
     labels = [
         dataset.get_data_info(i).get('gt_label') for i in range(len(dataset))
     ]
     if any(label is None for label in labels):
-        sys.exit(
-            f'error: {where} has images without labels; this protocol needs '
+        raise UserValueError(
+            f'{where} has images without labels; this protocol needs '
             'them (`with_label=True`, or an `ann_file` with labels)'
         )
-    if not wanted:
+    if not classes:
         return
-    if len(set(labels)) < wanted:
+    if len(set(labels)) < classes:
         print(
-            f'beware: {where} has images of {len(set(labels))} of {wanted} '
+            f'beware: {where} has images of {len(set(labels))} of {classes} '
             'classes only (`indices` takes the first images)'
         )
-    if max(labels) >= wanted:
-        sys.exit(
-            f'error: {where} has label {max(labels)}, but the classifier has '
-            f'{wanted} classes; set --cfg-options '
+    if max(labels) >= classes:
+        raise UserValueError(
+            f'{where} has label {max(labels)}, but the classifier has '
+            f'{classes} classes; set --cfg-options '
             f'model.head.num_classes={max(labels) + 1}'
         )
 
@@ -144,8 +153,8 @@ def _check_image(where: str, dataset: BaseDataset, model: dict) -> None:
             backbone(image[None].float())
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).partition('\n')[0] or type(error).__name__
-        sys.exit(
-            f'error: {type(backbone).__name__} of the checkpoint does not '
+        raise UserValueError(
+            f'{type(backbone).__name__} of the checkpoint does not '
             f'take images {tuple(image.shape)} of {where}: {reason}. Resize '
             'them in its pipeline'
-        )
+        ) from error

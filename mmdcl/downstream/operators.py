@@ -22,6 +22,8 @@ import torch
 import torchvision  # noqa: F401 - registers torch.ops.torchvision
 from torch import Tensor
 
+from ..errors import UserNotImplementedError
+
 _NAME = 'mmcv._ext'
 _BUILD = 'build mmcv with its operators, by tools/build_mmcv.sh of mmdcl'
 
@@ -75,7 +77,7 @@ def roi_align_forward(
         NotImplementedError: ``pool_mode`` is 0, maximum.
     """
     if pool_mode != 1:
-        raise NotImplementedError(
+        raise UserNotImplementedError(
             f"RoIAlign(pool_mode='max') needs a compiled mmcv; {_BUILD}"
         )
     output.copy_(
@@ -204,7 +206,7 @@ class StandIn(ModuleType):
             raise AttributeError(name)
 
         def missing(*args: Any, **kwargs: Any) -> None:
-            raise NotImplementedError(
+            raise UserNotImplementedError(
                 f'the operator {name} needs a compiled mmcv; {_BUILD}'
             )
 
@@ -227,7 +229,7 @@ def _tried(source: str) -> Iterator[tuple[str, str, str]]:
                             yield module, name.name, own
 
 
-def _catch_up() -> list[str]:
+def catch_up() -> list[str]:
     """Give operators to modules that were imported when there were none.
 
     Upstream's modules go on without them, with functions in their place that
@@ -294,5 +296,5 @@ def stand_in() -> bool:
             f'roi_pool stand in for them. For all of them, {_BUILD}',
             stacklevel=2,
         )
-        _catch_up()
+        catch_up()
     return isinstance(sys.modules.get(_NAME), StandIn)

@@ -10,6 +10,7 @@ from ..arguments import require_flag, require_text
 from ..checkpoints import load_backbone, read_checkpoint
 from ..checkpoints.architecture import preprocessing_differences
 from ..engine.model import model_of
+from ..errors import UserFileNotFoundError
 from ..registry import HOOKS
 
 
@@ -54,7 +55,7 @@ class PretrainedBackboneHook(Hook):
         require_text('backbone', backbone)
         require_text('prefix', prefix or '')
         if not checkpoint or not Path(checkpoint).is_file():
-            raise FileNotFoundError(
+            raise UserFileNotFoundError(
                 f'no checkpoint {checkpoint or "is given"} for the backbone; '
                 'set it by PretrainedBackboneHook(checkpoint=...)'
             )

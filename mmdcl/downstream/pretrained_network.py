@@ -18,6 +18,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from ..checkpoints.architecture import plain_backbone
+from ..errors import UserValueError
 
 _SCOPES = ('mmpretrain', 'mmdet', 'mmseg', 'mmdcl', 'mmcv', 'mmengine')
 _ROOMS = (
@@ -53,8 +54,8 @@ def _within(module: str, rooms: tuple[str, ...]) -> bool:
     return any(f'{module}.'.startswith(f'{room}.') for room in rooms)
 
 
-def _refused(name: Any) -> ValueError:
-    return ValueError(
+def _refused(name: Any) -> UserValueError:
+    return UserValueError(
         f"the checkpoint's config names {name!r}, which is no backbone or "
         'layer registered in mmpretrain, mmdet, mmseg, mmcv or mmdcl (or one '
         'that hands names to other libraries), and so it is not built'
@@ -62,15 +63,15 @@ def _refused(name: Any) -> ValueError:
     )
 
 
-def _open(found: Any) -> bool:
+def _open(kind: Any) -> bool:
     """Whether a registered thing only builds a network, or fills one."""
-    if not inspect.isclass(found):
+    if not inspect.isclass(kind):
         return False
-    module = found.__module__
+    module = kind.__module__
     if module == 'mmengine.model.weight_init':
-        return found.__name__ != 'PretrainedInit'
+        return kind.__name__ != 'PretrainedInit'
     known = _within(module, _ROOMS) and not _within(module, _CLOSED)
-    return known and issubclass(found, nn.Module)
+    return known and issubclass(kind, nn.Module)
 
 
 def _registered(registry: Registry, key: str) -> type:
@@ -89,7 +90,7 @@ def _registered(registry: Registry, key: str) -> type:
 
 
 def _no_file(name: Any, *args: Any, **kwargs: Any) -> None:
-    raise ValueError(
+    raise UserValueError(
         f"the checkpoint's config makes its network load {name!r}, and so it "
         f'is not built{_HINT}'
     )
@@ -128,11 +129,11 @@ def _short(name: str) -> str:
         return name
     for scope in _SCOPES:
         node = upstream.MODELS._search_child(scope)
-        for key, found in node.module_dict.items() if node else ():
+        for key, kind in node.module_dict.items() if node else ():
             if (
-                getattr(found, '__name__', None) == last
-                and f'{found.__module__}.'.startswith(f'{module}.')
-                and _open(found)
+                getattr(kind, '__name__', None) == last
+                and f'{kind.__module__}.'.startswith(f'{module}.')
+                and _open(kind)
             ):
                 return key if scope == 'mmengine' else f'{scope}.{key}'
     raise _refused(name)
@@ -195,8 +196,8 @@ def build_network(
             network = upstream.MODELS.build(config)
     except Exception as error:  # of any kind: the arguments are a stranger's
         if str(error).endswith(_HINT):
-            raise ValueError(str(error)) from error
-        raise ValueError(
+            raise UserValueError(str(error)) from error
+        raise UserValueError(
             f'the network in the checkpoint, {config.get("type")!r}, cannot '
             f'be built: {type(error).__name__}: {error}. Give the config of '
             'the network by --config'

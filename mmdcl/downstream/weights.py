@@ -12,6 +12,7 @@ from torch import Tensor
 from ..checkpoints import backbone_names
 from ..checkpoints.channels import short_name
 from ..engine.model import model_of
+from ..errors import UserValueError
 
 _HOOK = 'PretrainedBackboneHook'
 _LOADED = ('Pretrained', 'PretrainedInit')
@@ -55,27 +56,27 @@ def no_other_weights(cfg: Config) -> list[str]:
     Returns:
         Where something was.
     """
-    found = [key for key in ('load_from', 'resume') if cfg.get(key)]
+    removed = [key for key in ('load_from', 'resume') if cfg.get(key)]
     cfg.load_from, cfg.resume = None, False
-    found += _take_out(cfg.model, 'model')
+    removed += _take_out(cfg.model, 'model')
     kept = []
     for hook in cfg.get('custom_hooks') or []:
         if isinstance(hook, dict) and short_name(hook.get('type')) == _HOOK:
-            found.append(f'custom_hooks ({_HOOK})')
+            removed.append(f'custom_hooks ({_HOOK})')
         else:
             kept.append(hook)
     cfg.custom_hooks = kept
-    return found
+    return removed
 
 
 def _fingerprint(tensors: Mapping[str, Tensor]) -> str:
     """Of names and values."""
-    found = sha256()
+    digest = sha256()
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()
-        found.update(f'{name} {value.dtype} {tuple(value.shape)}'.encode())
-        found.update(value.reshape(-1).view(torch.uint8).numpy())
-    return found.hexdigest()
+        digest.update(f'{name} {value.dtype} {tuple(value.shape)}'.encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 class WeightsCheck(Hook):
@@ -114,7 +115,7 @@ class WeightsCheck(Hook):
         if then != self.begun:
             then = then if isinstance(then, dict) else {}
             differ = [k for k, x in self.begun.items() if then.get(k) != x]
-            raise ValueError(
+            raise UserValueError(
                 f'{runner._load_from} is of another evaluation: it did not '
                 f'begin with the same {" and ".join(differ)}. Choose the '
                 "other's --work-dir, or leave out --resume"
@@ -149,7 +150,7 @@ class WeightsCheck(Hook):
         if not self.random:
             wrong = [name for name in same if name not in wrong]
         if wrong:
-            raise ValueError(
+            raise UserValueError(
                 f'{len(wrong)} of the {len(same)} tensors of the backbone are '
                 + (
                     'those of the checkpoint in spite of --random-init'

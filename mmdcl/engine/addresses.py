@@ -11,6 +11,8 @@ import torch
 from mmengine.device import get_device
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from ..errors import UserTypeError
+
 # Steps of training, images of epochs, orders of data; images and orders of
 # loops that know iterations only.
 TRAINING, LOADING, ORDERING, LOADING_AT, ORDERING_AT = range(5)
@@ -100,7 +102,7 @@ def address(loader: DataLoader, loop: Any) -> None:
         loader.dataset, IterableDataset
     ):
         name = type(loop).__name__
-        raise TypeError(
+        raise UserTypeError(
             f'{name} needs a dataset with indices and a batch size, got '
             f'{type(loader.dataset).__name__}; use train_cfg=dict(type='
             f"'{type(loop).__base__.__name__}', ...) for it"

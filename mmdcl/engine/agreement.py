@@ -2,17 +2,19 @@
 
 from mmengine.dist import all_gather_object
 
+from ..errors import UserError, UserValueError
 
-def agree(found: str, kind: type[Exception] = ValueError) -> None:
+
+def agree(problem: str, kind: type[UserError] = UserValueError) -> None:
     """Raise on every process what any of them found wrong.
 
     Args:
-        found: A sentence; empty if all is well here.
+        problem: A sentence; empty if all is well here.
         kind: Of the error.
 
     Raises:
         ValueError: With the first that is not empty; or what ``kind`` says.
     """
-    for text in all_gather_object(found):
+    for text in all_gather_object(problem):
         if text:
             raise kind(text)

@@ -14,7 +14,7 @@ from ..arguments import require_whole
 from ..registry import OPTIM_WRAPPERS
 
 
-def _computes_bfloat16(device: str) -> bool:
+def computes_bfloat16(device: str) -> bool:
     """Whether the hardware does; to imitate it would be slower."""
     if device == 'cuda':  # is_bf16_supported counts imitations, too
         capability, _ = torch.cuda.get_device_capability()
@@ -45,7 +45,7 @@ class BFloat16OptimWrapper(OptimWrapper):
         )
         super().__init__(**kwargs)
         self._device = get_device()
-        self._enabled = _computes_bfloat16(self._device)
+        self._enabled = computes_bfloat16(self._device)
         if not self._enabled:
             print_log(
                 f'this {self._device} does not compute with bfloat16: '

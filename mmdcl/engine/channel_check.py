@@ -9,6 +9,7 @@ from mmcv.transforms import LoadImageFromFile, Normalize
 from mmengine.logging import print_log
 from mmpretrain.datasets import CIFAR10
 
+from ..errors import UserValueError
 from .class_check import leaves
 
 # Means of red, green and blue that configs have: ImageNet, CIFAR-10,
@@ -25,8 +26,8 @@ _KNOWN = ('mmcv', 'mmpretrain', 'mmdcl')
 
 def _transforms(pipeline: Any) -> Iterator[Any]:
     """All of a pipeline, those of its views included."""
-    found = getattr(pipeline, 'transforms', None)
-    for transform in found if isinstance(found, list) else []:
+    inner = getattr(pipeline, 'transforms', None)
+    for transform in inner if isinstance(inner, list) else []:
         yield transform
         yield from _transforms(transform)
         for view in getattr(transform, 'pipelines', None) or []:
@@ -83,7 +84,7 @@ def check_channels(model: Any, datasets: dict[str, Any]) -> None:
     }
     if len(set(orders.values())) > 1:
         said = ', '.join(f'{k} in {v.upper()}' for k, v in orders.items())
-        raise ValueError(
+        raise UserValueError(
             f'images come in different orders of channels: {said}. Add '
             "dict(type='mmdcl.ChannelOrder', order='rgb') after loading to "
             'each pipeline, with `to_rgb=False` in the data_preprocessor'

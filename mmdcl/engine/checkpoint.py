@@ -11,6 +11,7 @@ from mmengine.hooks import CheckpointHook
 
 from ..arguments import require_flag, require_whole
 from ..checkpoints.room import existing, free_text, size_text
+from ..errors import UserOSError
 from ..registry import HOOKS
 from .agreement import agree
 from .checkpoint_size import checkpoint_bytes, log_window
@@ -57,8 +58,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _cannot_save(path: str | Path, need: int, error: OSError) -> OSError:
-    return OSError(
+def _cannot_save(path: str | Path, need: int, error: OSError) -> UserOSError:
+    return UserOSError(
         f'cannot save {path}: {error.strerror or error}; it needs '
         f'{size_text(need)}{free_text(Path(path).parent)}. Checkpoints that '
         'were saved before are whole: make room and go on by --resume'

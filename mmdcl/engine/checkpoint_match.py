@@ -2,6 +2,8 @@
 
 from mmengine.hooks import Hook
 
+from ..checkpoints import differences
+from ..errors import UserValueError
 from ..registry import HOOKS
 from .model import model_of
 
@@ -15,11 +17,11 @@ class CheckpointMatchHook(Hook):
     heads may differ, unless training is resumed.
 
     Raises:
-        ValueError: With the number of tensors that do not match and examples.
+        ValueError: With the names of tensors that are not the same in both.
     """
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        model = model_of(runner)
+        # As mmengine is about to load them: by these very names.
         theirs = checkpoint.get('state_dict', checkpoint)
         theirs = {k.removeprefix('module.'): v for k, v in theirs.items()}
         resuming = runner._resume
@@ -29,22 +31,15 @@ class CheckpointMatchHook(Hook):
                 'training goes on with fresh optimizer state'
             )
         wanted = {
-            name: tuple(tensor.shape)
-            for name, tensor in model.state_dict().items()
-            if (resuming or name.startswith('backbone.'))
-            and not name.endswith('num_batches_tracked')
+            name: tensor
+            for name, tensor in model_of(runner).state_dict().items()
+            if resuming or name.startswith('backbone.')
         }
-        wrong = [
-            f'{name} is {shape} in the model and '
-            + (str(tuple(theirs[name].shape)) if name in theirs else 'absent')
-            + ' in the checkpoint'
-            for name, shape in wanted.items()
-            if name not in theirs or tuple(theirs[name].shape) != shape
-        ]
-        if wrong:
-            raise ValueError(
-                'the checkpoint is of another architecture: '
-                f'{len(wrong)} of {len(wanted)} tensors do not match, e.g. '
-                f'{"; ".join(wrong[:3])}. Use the config it was trained with '
-                '(beside it in its work_dir)'
+        if wrong := differences(theirs, wanted):
+            what = 'model' if resuming else 'backbone'
+            raise UserValueError(
+                f'not all of the {len(wanted)} tensors of the {what} come '
+                'from the checkpoint, so it is of another architecture. Use '
+                'the config it was trained with (beside it in its '
+                f'work_dir).{wrong}'
             )

@@ -6,6 +6,8 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from ..errors import UserValueError
+
 _NAMED = 5  # classes, at most, in a message
 
 
@@ -58,17 +60,17 @@ def check_classes(datasets: dict[str, Any]) -> None:
         for leaf in leaves(dataset)
     ]
     parts = [part for part in parts if part[2]]
-    for (first, kind, wanted), (other, its_kind, found) in zip(
+    for (first, kind, labels), (other, its_kind, theirs) in zip(
         parts[:1] * len(parts), parts, strict=True
     ):
-        common = wanted.keys() & found.keys()
-        if found == wanted or (
+        common = labels.keys() & theirs.keys()
+        if theirs == labels or (
             not common and (kind, its_kind) != ('folders', 'folders')
         ):
             continue
-        missing = set(wanted) - set(found)
-        extra = set(found) - set(wanted)
-        consistent = all(wanted[name] == found[name] for name in common)
+        missing = set(labels) - set(theirs)
+        extra = set(theirs) - set(labels)
+        consistent = all(labels[name] == theirs[name] for name in common)
         said = ', and '.join(
             [f'lacks {_few(missing)}'] * bool(missing)
             + [f'has {_few(extra)} that {first} lacks'] * bool(extra)
@@ -76,13 +78,13 @@ def check_classes(datasets: dict[str, Any]) -> None:
         said = f'{other} {said or "has the same in another order"}'
         if consistent and not extra:
             print_log(
-                f'{said}, of {len(wanted)} classes of {first}; labels agree',
+                f'{said}, of {len(labels)} classes of {first}; labels agree',
                 'current',
                 logging.WARNING,
             )
             continue
-        raise ValueError(
-            f'{first} ({len(wanted)} classes) and {other} ({len(found)}) '
+        raise UserValueError(
+            f'{first} ({len(labels)} classes) and {other} ({len(theirs)}) '
             f'number their {kind} differently: {said}. Complete or rename '
             "the folders, or give both type='mmdcl.CustomDataset' and the "
             'same metainfo=dict(classes=[...]), which labels then follow'

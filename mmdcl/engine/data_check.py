@@ -13,6 +13,7 @@ from mmengine.registry import DATASETS
 from mmpretrain.datasets import CustomDataset
 from mmpretrain.models import BaseClassifier
 
+from ..errors import UserValueError
 from ..registry import HOOKS
 from .channel_check import check_channels
 from .class_check import check_classes, leaves
@@ -73,10 +74,10 @@ class DataCheckHook(Hook):
         datasets = {'train_dataloader': runner.train_dataloader.dataset}
         check_suffixes('train_dataloader', runner.train_dataloader.dataset)
         labelled = dict(datasets)
-        if isinstance(loop, KNNEvaluation) and not loop._bank_cfg:
+        if isinstance(loop, KNNEvaluation) and not loop.bank_cfg:
             _check_labels(runner.train_dataloader.dataset)
         if loop:
-            if getattr(loop, '_bank_cfg', None):
+            if getattr(loop, 'bank_cfg', None):
                 datasets['bank_dataloader'] = loop.bank_loader.dataset
                 if not is_classifier:
                     labelled.clear()  # training is without labels
@@ -92,7 +93,7 @@ class DataCheckHook(Hook):
 
 def _check_labels(dataset: Any) -> None:
     if not all(getattr(leaf, 'with_label', True) for leaf in leaves(dataset)):
-        raise ValueError(
+        raise UserValueError(
             'kNN validation takes its bank from train_dataloader, whose '
             'dataset has with_label=False; set with_label=True if its folders '
             'are classes, give a `bank_dataloader` in val_cfg, or train with '

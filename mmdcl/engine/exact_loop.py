@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from ..arguments import require_whole
+from ..errors import UserValueError
 from .addresses import sampler_of
 from .resume_state import whole_number
 from .schedule import optimizers
@@ -87,7 +88,7 @@ class ExactLoop:
         if state.get('sampler_seed') is not None:
             whole_number(state, 'sampler_seed')
         if not isinstance(state.get('validated'), bool):
-            raise ValueError(
+            raise UserValueError(
                 'the checkpoint cannot be resumed: its `validated` must be '
                 f'True or False, got {state.get("validated")!r:.60}'
             )

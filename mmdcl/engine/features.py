@@ -6,6 +6,8 @@ from mmengine.runner.amp import autocast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..errors import UserTypeError, UserValueError
+
 
 def last_output(outputs: object) -> object:
     """The last of what a backbone returns, at any depth."""
@@ -36,7 +38,7 @@ def image_features(outputs: object) -> Tensor:
             last = last.mean(1)
         return last.float()
     got = tuple(last.shape) if isinstance(last, Tensor) else type(last)
-    raise TypeError(
+    raise UserTypeError(
         'kNN needs features (B, D), (B, D, H, W) or (B, L, D) from the '
         f"model's `extract_feat`, got {got}"
     )
@@ -63,7 +65,7 @@ def batch_features(
     with autocast(enabled=fp16):
         data = model.data_preprocessor(batch, False)
         if isinstance(data['inputs'], (list, tuple)):
-            raise ValueError(
+            raise UserValueError(
                 'kNN needs one view an image, got '
                 f'{len(data["inputs"])}; leave MultiView out of the pipeline'
             )
@@ -72,7 +74,7 @@ def batch_features(
     if len(samples) != len(features) or any(
         'gt_label' not in sample for sample in samples
     ):
-        raise ValueError(
+        raise UserValueError(
             'kNN needs labelled images, but the dataset gives none; set '
             '`with_label=True` or choose a labelled dataset'
         )

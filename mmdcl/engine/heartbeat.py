@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 
+from ..errors import UserValueError
 from ..registry import HOOKS
 from .watch import Watch
 
@@ -51,7 +52,7 @@ class HeartbeatHook(Hook):
         for name, value in (('timeout', timeout or 0), ('patience', patience)):
             number = isinstance(value, (int, float))
             if not number or isinstance(value, bool) or value < 0:
-                raise ValueError(
+                raise UserValueError(
                     f'`{name}` must be a number of seconds, got {value!r}'
                 )
         self.timeout = timeout

@@ -8,6 +8,7 @@ from mmengine.hooks import CheckpointHook, Hook
 
 from ..arguments import require_whole
 from ..checkpoints.newest import newest_good
+from ..errors import UserFloatingPointError
 from ..registry import HOOKS
 from .model import model_of
 
@@ -101,7 +102,7 @@ class InvalidLossHook(Hook):
                 f'{last}. Resume from it by --resume {last} '
                 '--resume-with-changes'
             )
-        raise FloatingPointError(
+        raise UserFloatingPointError(
             f'{what}; training stopped in epoch {runner.epoch + 1}, last good '
             f'checkpoint: {known}, with a lower learning rate, a longer '
             'warm-up, gradient clipping or without --amp'

@@ -11,7 +11,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..arguments import require_flag, require_number, require_whole
-from ..functional import gather, nearest, stream_rows, vote
+from ..errors import UserOSError, UserValueError
+from ..functional import (
+    gather_without_gradient,
+    nearest,
+    stream_rows,
+    vote,
+)
 from ..registry import LOOPS
 from .agreement import agree
 from .channel_check import check_channels
@@ -20,6 +26,7 @@ from .features import batch_features, replaced
 from .model import model_of
 
 _SECONDS_BETWEEN_LINES = 20
+_STACKED = dict(type='default_collate')  # unless the config says otherwise
 
 
 class KNNEvaluation:
@@ -66,22 +73,21 @@ class KNNEvaluation:
         require_number('temperature', temperature, above=0)
         require_flag('fp16', fp16)
         if isinstance(dataloader, dict):
-            collate = dict(type='default_collate')
-            dataloader = {'collate_fn': collate, **dataloader}
+            dataloader = {'collate_fn': _STACKED, **dataloader}
         super().__init__(runner, dataloader, evaluator, fp16)
         self.ks = ks
         self.named = isinstance(k, (list, tuple))
         self.temperature = temperature
-        self._bank_cfg = bank_dataloader
+        self.bank_cfg = bank_dataloader
         self._bank_loader: DataLoader | None = None
 
     @property
     def bank_loader(self) -> DataLoader:
         """Dataloader of the bank, built when first needed."""
         if self._bank_loader is None:
-            cfg = self._bank_cfg or self._derive_bank()
+            cfg = self.bank_cfg or self._derive_bank()
             cfg = {
-                'collate_fn': dict(type='default_collate'),
+                'collate_fn': _STACKED,
                 **deepcopy(cfg),
                 'drop_last': False,
                 'persistent_workers': False,
@@ -92,19 +98,22 @@ class KNNEvaluation:
             cfg.pop('batch_sampler', None)
             cfg.pop('num_batch_per_epoch', None)
             loader = self.runner.build_dataloader(cfg)
-            found = {
+            datasets = {
                 'bank': loader.dataset,
                 'queries': self.dataloader.dataset,
             }
-            check_classes(found)
-            check_channels(model_of(self.runner), found)
-            if (k := max(self.ks)) > len(loader.dataset):
-                raise ValueError(
-                    f'`{self._mode}_cfg.k` asks for {k} neighbours, but the '
-                    f'bank has {len(loader.dataset)} images'
-                )
+            check_classes(datasets)
+            check_channels(model_of(self.runner), datasets)
+            self._check_bank(len(loader.dataset))
             self._bank_loader = loader
         return self._bank_loader
+
+    def _check_bank(self, images: int) -> None:
+        if (k := max(self.ks)) > images:
+            raise UserValueError(
+                f'`{self._mode}_cfg.k` asks for {k} neighbours, but the '
+                f'bank has {images} images'
+            )
 
     def _derive_bank(self) -> dict:
         cfg = self.runner.cfg
@@ -114,7 +123,7 @@ class KNNEvaluation:
             pipeline = query['dataset']['pipeline']
             dataset = _with_pipeline(bank['dataset'], pipeline)
         except (TypeError, KeyError) as error:
-            raise ValueError(
+            raise UserValueError(
                 'kNN needs a bank of labelled training images, and cannot '
                 'derive it from the config: `train_dataloader.dataset` or '
                 f'`{self._query_cfg}.dataset` is missing or has no '
@@ -130,8 +139,8 @@ class KNNEvaluation:
         call_hook(f'before_{mode}')
         call_hook(f'before_{mode}_epoch')
         self.runner.model.eval()
-        bank = self._bank()
-        queries, labels = self._queries()
+        bank = self.bank_features()
+        queries, labels = self.query_features()
         predictions = self._predict(queries, labels, *bank)
         metrics: dict = {}
         for k, scores in predictions.items():
@@ -143,9 +152,9 @@ class KNNEvaluation:
                     )
                 ]
             )
-            found = self.evaluator.evaluate(len(self.dataloader.dataset))
+            values = self.evaluator.evaluate(len(self.dataloader.dataset))
             prefix = f'k{k}/' if self.named else ''
-            metrics |= {prefix + name: v for name, v in found.items()}
+            metrics |= {prefix + name: v for name, v in values.items()}
         call_hook(f'after_{mode}_epoch', metrics=metrics)
         call_hook(f'after_{mode}')
         return metrics
@@ -162,10 +171,12 @@ class KNNEvaluation:
         local = torch.stack([query_labels.max(), bank_labels.max()])
         metainfo = getattr(self.dataloader.dataset, 'metainfo', {})
         num_classes = max(
-            int(gather(local.to(device)).max()) + 1,
+            int(gather_without_gradient(local.to(device)).max()) + 1,
             len(metainfo.get('classes') or ()),
         )
-        cosines, found = nearest(
+        numbers = gather_without_gradient(bank_numbers.to(device))
+        self._check_bank(len(numbers))
+        cosines, neighbors = nearest(
             queries.to(device),
             stream_rows(bank, bank_numbers, device=device),
             max(self.ks),
@@ -173,10 +184,8 @@ class KNNEvaluation:
         labels = torch.empty(
             len(self.bank_loader.dataset), dtype=torch.long, device=device
         )
-        labels[gather(bank_numbers.to(device))] = gather(
-            bank_labels.to(device)
-        )
-        labels = labels[found]
+        labels[numbers] = gather_without_gradient(bank_labels.to(device))
+        labels = labels[neighbors]
         return {
             k: vote(
                 cosines[:, :k], labels[:, :k], num_classes, self.temperature
@@ -184,21 +193,21 @@ class KNNEvaluation:
             for k in self.ks
         }
 
-    def _bank(self) -> tuple[Tensor, Tensor, Tensor]:
+    def bank_features(self) -> tuple[Tensor, Tensor, Tensor]:
         """Features, labels and numbers in the dataset, which decide ties."""
         loader, logger = self.bank_loader, self.runner.logger
-        rows, said = [], time.monotonic()
+        batches, said = [], time.monotonic()
         for i, batch in enumerate(loader):
-            rows.append(self._features(batch))
+            batches.append(self._features(batch))
             self.runner.call_hook('after_bank_iter', batch_idx=i)
             if time.monotonic() - said > _SECONDS_BETWEEN_LINES:
                 said = time.monotonic()
                 logger.info(f'kNN bank [{i + 1}/{len(loader)}]')
-        if not rows:
-            raise ValueError(
+        if not batches:
+            raise UserValueError(
                 'the kNN bank has fewer images than there are processes'
             )
-        features, labels, places = _stack(rows)
+        features, labels, places = _stack(batches)
         numbers = torch.tensor(list(loader.sampler), dtype=torch.long)
         left_out = {
             'that cannot be read': replaced(loader, places),
@@ -215,18 +224,18 @@ class KNNEvaluation:
                 )
         return features[keep], labels[keep], numbers[keep]
 
-    def _queries(self) -> tuple[Tensor, Tensor]:
+    def query_features(self) -> tuple[Tensor, Tensor]:
         loader, mode = self.dataloader, self._mode
         if isinstance(loader.dataset, BaseDataset):
             # Else upstream raises at an unreadable image, without its name.
             loader.dataset.test_mode = False
-        rows = []
+        batches = []
         for i, batch in enumerate(loader):
             now = dict(batch_idx=i, data_batch=batch)
             self.runner.call_hook(f'before_{mode}_iter', **now)
-            rows.append(self._features(batch))
+            batches.append(self._features(batch))
             self.runner.call_hook(f'after_{mode}_iter', **now, outputs=[])
-        features, labels, places = _stack(rows)
+        features, labels, places = _stack(batches)
         problem = ''
         if bad := replaced(loader, places):
             problem = (
@@ -240,15 +249,15 @@ class KNNEvaluation:
                 f'infinite, the first is {_name(loader, bad[0])}. '
                 'Look at the image and at the weights of the model'
             )
-        agree(problem, OSError)
+        agree(problem, UserOSError)
         return features, labels
 
     def _features(self, batch: dict) -> tuple[Tensor, Tensor, list]:
         return batch_features(model_of(self.runner), batch, self.fp16)
 
 
-def _stack(rows: list[tuple[Tensor, Tensor, list]]) -> tuple:
-    features, labels, places = zip(*rows, strict=True)
+def _stack(batches: list[tuple[Tensor, Tensor, list]]) -> tuple:
+    features, labels, places = zip(*batches, strict=True)
     return (
         torch.cat(features),
         torch.cat(labels),

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..arguments import require_flag, require_number
+from ..errors import UserValueError
 from ..registry import OPTIMIZERS
 
 # Of a group: what decides how its parameters are updated.
@@ -85,7 +86,7 @@ class LARS(Optimizer):
         require_number('dampening', dampening)
         require_number('eps', eps, least=0)
         if nesterov and (not momentum or dampening):
-            raise ValueError(
+            raise UserValueError(
                 "Nesterov's momentum needs `momentum` > 0 and no dampening, "
                 f'got {momentum} and {dampening}'
             )

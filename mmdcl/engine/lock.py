@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserBlockingIOError, UserPermissionError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -17,7 +19,8 @@ except ImportError:  # Windows
 
 LOCK = '.running'
 _SILENT = 600  # seconds after which a process on another host counts as dead
-_held: dict[Path, tuple[int, int]] = {}  # file descriptor, pid
+#: What this process holds: by the lock, its file descriptor and the process.
+held: dict[Path, tuple[int, int]] = {}
 
 
 def hold(folder: str | Path) -> str:
@@ -39,7 +42,7 @@ def hold(folder: str | Path) -> str:
         PermissionError: Another user trains or trained there.
     """
     path = Path(folder).resolve() / LOCK
-    if _held.get(path, (0, 0))[1] == os.getpid():
+    if held.get(path, (0, 0))[1] == os.getpid():
         return ''
     while True:
         fd, is_new = _open(path)
@@ -48,12 +51,12 @@ def hold(folder: str | Path) -> str:
         locked = _lock(fd)
         if locked is False or (not is_new and _is_alive(owner, silent)):
             os.close(fd)
-            raise BlockingIOError(_refusal(path, owner, silent))
+            raise UserBlockingIOError(_refusal(path, owner, silent))
         if _is_at(path, fd):
             break
         os.close(fd)  # removed by its owner in between
     _write(fd)
-    _held[path] = fd, os.getpid()
+    held[path] = fd, os.getpid()
     if not owner:
         return ''
     return (
@@ -63,7 +66,7 @@ def hold(folder: str | Path) -> str:
 
 def keep_alive() -> None:
     """Show other hosts that this process still trains."""
-    for path in _held:
+    for path in held:
         with suppress(OSError):
             os.utime(path)
 
@@ -71,13 +74,13 @@ def keep_alive() -> None:
 @atexit.register
 def release() -> None:
     """Give up all folders."""
-    for path, (fd, pid) in list(_held.items()):
+    for path, (fd, pid) in list(held.items()):
         if pid == os.getpid():  # not in a forked process
             with suppress(OSError):
                 if _is_at(path, fd):
                     path.unlink()
             os.close(fd)
-        del _held[path]
+        del held[path]
 
 
 def _open(path: Path) -> tuple[int, bool]:
@@ -88,7 +91,7 @@ def _open(path: Path) -> tuple[int, bool]:
         try:
             return os.open(path, os.O_RDWR), False
         except PermissionError as error:
-            raise PermissionError(
+            raise UserPermissionError(
                 f'{path.parent} is in use by another user: {path} cannot be '
                 'written to. Choose another --work-dir'
             ) from error
@@ -121,7 +124,7 @@ def _write(fd: int) -> None:
     owner = dict(
         host=socket.gethostname(),
         pid=os.getpid(),
-        process=_identity(os.getpid()),
+        process=identity(os.getpid()),
         since=time.strftime('%Y-%m-%d %H:%M:%S'),
         job=_job(),
     )
@@ -137,7 +140,7 @@ def _is_at(path: Path, fd: int) -> bool:
     return False
 
 
-def _identity(pid: int) -> str | None:
+def identity(pid: int) -> str | None:
     """Tells a process from a later one of that number; None if it ended."""
     try:
         stat = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
@@ -165,7 +168,7 @@ def _is_alive(owner: dict[str, Any], silent: float) -> bool:
         return False
     if owner.get('host') == socket.gethostname():
         pid, process = owner.get('pid'), owner.get('process')
-        return isinstance(pid, int) and _identity(pid) == process is not None
+        return isinstance(pid, int) and identity(pid) == process is not None
     job, ours = owner.get('job') or [None, None], _job()
     if ours[0] and job[0] == ours[0] and job[1] != ours[1]:
         return False  # Slurm started the job again

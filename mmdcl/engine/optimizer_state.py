@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from ..errors import UserValueError
 from .resume_changes import REFUSED, Change
 from .schedule import optimizers
 
@@ -19,18 +20,18 @@ def optimizer_changes(runner, loaded: Any) -> list[Change]:
     """Why the state of an optimizer is not one that this run can take."""
     if not isinstance(loaded, dict):
         loaded = {}
-    found = []
+    changes = []
     for name, wrapper, _ in optimizers(runner):
         theirs = loaded.get(name) if name else loaded
         if reason := _misfit(theirs, wrapper.optimizer):
             at = f'optimizer state{f" of {name}" if name else ""}'
-            found.append(Change(at, *reason, REFUSED))
-    return found
+            changes.append(Change(at, *reason, REFUSED))
+    return changes
 
 
 def scheduler_changes(runner, loaded: Any) -> list[Change]:
     """Another number of schedules than the checkpoint has states of."""
-    found = []
+    changes = []
     for name, _, schedulers in optimizers(runner):
         states = loaded
         if isinstance(runner.param_schedulers, dict):
@@ -38,14 +39,14 @@ def scheduler_changes(runner, loaded: Any) -> list[Change]:
         if not isinstance(states, list) or not all(
             isinstance(state, dict) for state in states
         ):
-            raise ValueError(
+            raise UserValueError(
                 'the checkpoint cannot be resumed: its `param_schedulers` are '
                 'not states of schedules'
             )
         if len(states) != len(schedulers):
             counts = str(len(states)), str(len(schedulers))
-            found.append(Change('param_schedulers', *counts, REFUSED))
-    return found
+            changes.append(Change('param_schedulers', *counts, REFUSED))
+    return changes
 
 
 def _misfit(theirs: Any, optimizer: torch.optim.Optimizer) -> tuple | None:
@@ -62,7 +63,7 @@ def _misfit(theirs: Any, optimizer: torch.optim.Optimizer) -> tuple | None:
             for group in groups
         )
     ):
-        raise ValueError(
+        raise UserValueError(
             'the checkpoint cannot be resumed: its `optimizer` is not the '
             'state of an optimizer'
         )

@@ -10,6 +10,7 @@ from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import IterableDataset
 
 from ..arguments import require_flag
+from ..errors import UserValueError
 from ..registry import HOOKS
 from .addresses import sampler_of
 from .agreement import agree
@@ -62,20 +63,20 @@ def check_batches(loader: Any) -> None:
         isinstance(sampler_of(loader), InfiniteSampler) and len(loader.dataset)
     ):
         return
-    found = ''
+    problem = ''
     if len(loader) == 0:
         images, ranks = len(loader.dataset), get_world_size()
         size = batch_size_of(loader)
-        found = f'nothing to train on: {images} images' + (
+        problem = f'nothing to train on: {images} images' + (
             f' over {ranks} processes' if ranks > 1 else ''
         )
         if images:
-            found += (
+            problem += (
                 f' are not one batch of {size}, and drop_last leaves out '
                 'incomplete ones; lower train_dataloader.batch_size, or set '
                 'train_dataloader.drop_last=False'
             )
-    agree(found)
+    agree(problem)
 
 
 def check_training(runner) -> None:
@@ -135,12 +136,12 @@ class ResumeHook(Hook):
         self._resumed = True
         # Those of the first process, which writes checkpoints.
         self._now = all_gather_object(run_facts(runner))[0]
-        found, changes = '', []
+        problem, changes = '', []
         try:
             changes = self._compare(runner, checkpoint)
         except ValueError as error:
-            found = str(error)
-        agree(found)
+            problem = str(error)
+        agree(problem)
         checkpoint.setdefault('message_hub', runner.message_hub.state_dict())
         if changes:
             runner.logger.warning(
@@ -215,12 +216,12 @@ class ResumeHook(Hook):
         never = [x for x in changes if x.verdict == NEVER]
         refused = [x for x in changes if x.verdict == REFUSED]
         if never:
-            raise ValueError(
+            raise UserValueError(
                 'a run counted in epochs cannot be resumed by one counted in '
                 f'iterations, nor the reverse:\n{table(changes, True)}'
             )
         if refused and not self.with_changes:
-            raise ValueError(
+            raise UserValueError(
                 'the checkpoint was written with other settings:\n'
                 f'{table(changes, False)}\n'
                 "Resume with the checkpoint's settings (the config is beside "

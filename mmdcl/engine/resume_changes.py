@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .. import registry
 from ..checkpoints.config_text import as_data, assignments
+from ..sync_bn import without_sync_bn
 
 SILENT, CONFIG, CHECKPOINT = '', 'config', 'checkpoint'
 # Only with the option, then the config's; and not even then.
@@ -125,9 +126,9 @@ def _name(kind: Any, scope: str) -> str:
     """A class as registries know it: ``mmdcl.X`` of ours, else ``X``."""
     package, _, name = str(kind).rpartition('.')
     ours = any(
-        name in found.module_dict
-        for found in vars(registry).values()
-        if isinstance(found, registry.Registry)
+        name in node.module_dict
+        for node in vars(registry).values()
+        if isinstance(node, registry.Registry)
     )
     ours &= (package or scope).partition('.')[0] == 'mmdcl'
     if ours and name not in _ALIKE:
@@ -135,19 +136,17 @@ def _name(kind: Any, scope: str) -> str:
     return name
 
 
-def _settings(config: Mapping[str, Any], alone: bool) -> dict[str, Any]:
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a config decides how training goes on."""
     scope = str(config.get('default_scope') or '')
 
     def walk(value: Any) -> Any:
         if isinstance(value, Mapping):
-            found = {str(k): walk(x) for k, x in value.items()}
-            found.pop('_scope_', None)
-            if 'type' in found:
-                found['type'] = _name(found['type'], scope)
-                if alone and found['type'] == 'SyncBN':  # of one process
-                    found['type'] = 'BN'
-            return found
+            inner = {str(k): walk(x) for k, x in value.items()}
+            inner.pop('_scope_', None)
+            if 'type' in inner:
+                inner['type'] = _name(inner['type'], scope)
+            return inner
         if isinstance(value, (list, tuple)):
             return [walk(x) for x in value]
         return value
@@ -155,28 +154,28 @@ def _settings(config: Mapping[str, Any], alone: bool) -> dict[str, Any]:
     names = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     names += ('param_scheduler', 'auto_scale_lr', 'randomness')
     names += ('efficient_conv_bn_eval', 'data_preprocessor')
-    found = {name: walk(config.get(name)) for name in names}
-    preprocessor = found.pop('data_preprocessor')
-    if isinstance(found['model'], dict) and preprocessor:
-        found['model'].setdefault('data_preprocessor', preprocessor)
-    if isinstance(found['train_cfg'], dict):
-        _name_loop(found['train_cfg'])
-    if isinstance(found['optim_wrapper'], dict):
-        found['optim_wrapper'].setdefault('type', 'OptimWrapper')
-    if isinstance(found['param_scheduler'], dict):
-        found['param_scheduler'] = [found['param_scheduler']]
-    if not _dict(found['auto_scale_lr']).get('enable'):
-        del found['auto_scale_lr']
+    settings = {name: walk(config.get(name)) for name in names}
+    preprocessor = settings.pop('data_preprocessor')
+    if isinstance(settings['model'], dict) and preprocessor:
+        settings['model'].setdefault('data_preprocessor', preprocessor)
+    if isinstance(settings['train_cfg'], dict):
+        _name_loop(settings['train_cfg'])
+    if isinstance(settings['optim_wrapper'], dict):
+        settings['optim_wrapper'].setdefault('type', 'OptimWrapper')
+    if isinstance(settings['param_scheduler'], dict):
+        settings['param_scheduler'] = [settings['param_scheduler']]
+    if not _dict(settings['auto_scale_lr']).get('enable'):
+        del settings['auto_scale_lr']
     hooks = [*_dict(walk(config.get('default_hooks'))).values()]
     custom = walk(config.get('custom_hooks'))
     hooks += custom if isinstance(custom, list) else []
-    found['hooks'] = {
+    settings['hooks'] = {
         hook['type']: hook
         for hook in hooks
         if isinstance(hook, dict)
         and not _HARMLESS_HOOK.fullmatch(str(hook.get('type')))
     }
-    return found
+    return settings
 
 
 def _dict(value: Any) -> dict:
@@ -203,8 +202,9 @@ def config_changes(
         now: Of the same, from the config of this run.
         alone: Both runs have one process, to which SyncBN is BN.
     """
-    pairs = _differences(_settings(before, alone), _settings(now, alone))
-    return _judged(pairs)
+    if alone:
+        before, now = without_sync_bn(before), without_sync_bn(now)
+    return _judged(_differences(_settings(before), _settings(now)))
 
 
 def fact_changes(
@@ -222,7 +222,7 @@ def fact_changes(
 
 
 def _judged(pairs: Iterator[tuple[str, Any, Any]]) -> list[Change]:
-    found = []
+    changes = []
     for setting, before, now in pairs:
         verdict = next(
             verdict
@@ -231,8 +231,8 @@ def _judged(pairs: Iterator[tuple[str, Any, Any]]) -> list[Change]:
         )
         if verdict:
             cells = (_brief(x) for x in (before, now))
-            found.append(Change(_printable(setting), *cells, verdict))
-    return found
+            changes.append(Change(_printable(setting), *cells, verdict))
+    return changes
 
 
 def _differences(
@@ -290,16 +290,16 @@ def table(changes: list[Change], accepted: bool) -> str:
         accepted: Such that are refused count, as the user said so.
     """
     counts = {REFUSED: CONFIG} if accepted else {}
-    rows = [('setting', 'checkpoint', 'config', 'counts')] + [
+    lines = [('setting', 'checkpoint', 'config', 'counts')] + [
         (*change[:3], counts.get(change.verdict, change.verdict))
         for change in changes[:_MOST_ROWS]
     ]
     if more := len(changes[_MOST_ROWS:]):
-        rows.append((f'and {more} more', '', '', ''))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines.append((f'and {more} more', '', '', ''))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return '\n'.join(
         '  '.join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+            cell.ljust(width) for cell, width in zip(line, widths, strict=True)
         ).rstrip()
-        for row in rows
+        for line in lines
     )

@@ -8,6 +8,7 @@ from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import IterableDataset
 
+from ..errors import UserValueError
 from .schedule import optimizers
 
 FACTS = 'run'  # in the checkpoint's `meta`
@@ -24,7 +25,7 @@ def whole_number(meta: Any, name: str, most: int = 2**53) -> int:
     if kind != 'int' or not 0 <= value <= most:
         text = f'{value!r} ({kind})'
         text = text if len(text) < 80 else f'{text[:76]}...'
-        raise ValueError(
+        raise UserValueError(
             f'the checkpoint cannot be resumed: its `{name}` must be a whole '
             f'number from 0 to {most:,}, got {text}. If it holds weights '
             'alone, start from them by load_from instead of resuming'
@@ -77,7 +78,7 @@ def check_rest(runner, meta: dict, before: dict[str, Any]) -> None:
         option, last = 'max_iters', loop.max_iters
     text = f'the checkpoint is at {unit} {done} of {option}={last}'
     if done > last or past:
-        raise ValueError(
+        raise UserValueError(
             f'{text}: nothing is left to train; raise train_cfg.{option} to '
             'go on'
         )

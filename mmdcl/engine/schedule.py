@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.optim import OptimWrapperDict
 
+from ..errors import UserValueError
+
 _ENDLESS = 10**9  # upstream's default of `end`
 
 
@@ -39,7 +41,7 @@ def replay(runner, epochs: int, iterations: int, batches: int) -> None:
     for _, wrapper, schedulers in optimizers(runner):
         for scheduler in schedulers:
             if getattr(scheduler, 'need_val_args', False):
-                raise ValueError(
+                raise UserValueError(
                     f'{type(scheduler).__name__} follows a metric and cannot '
                     'be brought to another position; resume with the '
                     "checkpoint's settings"
@@ -85,9 +87,9 @@ def _replay(wrapper, schedulers, epochs, iterations, batches) -> None:
     for _ in range(epochs - done):
         for each in by_epoch:
             each.step()
-    found = dict(zip(first, stand_in.param_groups, strict=True))
+    moved = dict(zip(first, stand_in.param_groups, strict=True))
     for group, key in zip(groups, alike, strict=True):
-        group.update(found[key])
+        group.update(moved[key])
     for scheduler, each in zip(schedulers, copies, strict=True):
         scheduler.last_step = each.last_step
         scheduler._global_step = each._global_step
@@ -136,12 +138,12 @@ def schedule_ends(
         max_iters: The same in iterations.
         key: Of the schedules in the config.
     """
-    found = []
+    sentences = []
     for i, scheduler in enumerate(schedulers):
         config = configs[i] if i < len(configs) else {}
         name = f'{key}.{i} ({type(scheduler).__name__})'
         if scheduler.by_epoch and not max_epochs:
-            found.append(
+            sentences.append(
                 f'{name} goes by epochs, training by iterations, so that it '
                 f'changes nothing: set {key}.{i}.by_epoch=False'
             )
@@ -164,7 +166,7 @@ def schedule_ends(
         if last > training or (last < training and over and not goes_on):
             end, stop = last / length, training / length
             begin = scheduler.begin / length
-            found.append(
+            sentences.append(
                 f'{name} has its end at {unit} {end:g} ({key}.{i}.{option}), '
                 f'but training ends at {unit} {stop:g}: '
                 + (
@@ -174,4 +176,4 @@ def schedule_ends(
                 )
                 + f'. Set {_to_match(f"{key}.{i}", option, begin, stop)}'
             )
-    return found
+    return sentences

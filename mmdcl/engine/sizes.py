@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmpretrain.models import SimCLR
 from torch.utils.data import DataLoader, IterableDataset
 
+from ..errors import UserValueError
 from ..registry import HOOKS
 from .addresses import sampler_of
 from .data_check import leaves
@@ -38,7 +39,7 @@ class SizesHook(Hook):
 
 def _surely(runner) -> int:
     """Images of a bank that is derived from the training images, at least."""
-    if runner.val_loop._bank_cfg:
+    if runner.val_loop.bank_cfg:
         return 0
     # Whatever repeats or chooses images is not in the bank.
     return sum(map(len, leaves(runner.train_dataloader.dataset)))
@@ -85,7 +86,7 @@ def check_smallest_batch(loader: DataLoader, model: Any) -> None:
         else 'train_dataloader.drop_last=True, or another '
         'train_dataloader.batch_size'
     )
-    raise ValueError(
+    raise UserValueError(
         f'{type(model).__name__} contrasts images with each other and needs '
         f'{least} of them, but {which} has {last} ({total} images in batches '
         f'of {usual}): set {instead}'

@@ -87,13 +87,13 @@ class Watch:
     def _ask(self) -> None:
         keys, store = self._keys, self._store
         self._all_there = self._all_there or store.check(keys)
-        found = [key for key in keys if self._all_there or store.check([key])]
+        there = [key for key in keys if self._all_there or store.check([key])]
         if self._all_there and store.has_extended_api():
             values = store.multi_get(keys)
         else:
-            values = [store.get(key) for key in found]
+            values = [store.get(key) for key in there]
         now = time.monotonic()
-        for key, value in zip(found, values, strict=True):
+        for key, value in zip(there, values, strict=True):
             rank, told = keys.index(key), json.loads(value)
             any_sign, moved = self._heard[rank]
             if any_sign[0] != told:
@@ -110,9 +110,9 @@ class Watch:
                 self._forgive(now)  # this process was stopped itself
             looked = now
             if now - self._moved >= self._timeout / 2:
-                found = self._silent(now)
-                if found and not self._done.is_set():
-                    self._end(found)
+                problem = self._silent(now)
+                if problem and not self._done.is_set():
+                    self._end(problem)
 
     def _forgive(self, now: float) -> None:
         self._moved = self._answered = now
@@ -164,9 +164,9 @@ class Watch:
             + (', and the others wait' if len(last) < len(places) else '')
         )
 
-    def _end(self, found: str) -> None:
+    def _end(self, problem: str) -> None:
         text = (
-            f'{found}. Training ends; go on from the newest checkpoint by '
+            f'{problem}. Training ends; go on from the newest checkpoint by '
             '--resume. (`timeout` and `patience` of mmdcl.HeartbeatHook say '
             'how long is waited)'
         )

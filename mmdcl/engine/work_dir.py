@@ -11,6 +11,7 @@ from mmengine.dist import (
 )
 from mmengine.hooks import Hook
 
+from ..errors import UserValueError
 from ..registry import HOOKS
 from . import lock
 from .agreement import agree
@@ -41,10 +42,10 @@ class WorkDirHook(Hook):
         broadcast_object_list(chosen)
         path, _ = runner._load_from, runner._resume = chosen
         local = path and '://' not in path
-        found = all_gather_object(not local or os.path.exists(path))
-        if not all(found):
-            missing = [rank for rank, there in enumerate(found) if not there]
-            raise ValueError(
+        seen = all_gather_object(not local or os.path.exists(path))
+        if not all(seen):
+            missing = [rank for rank, there in enumerate(seen) if not there]
+            raise UserValueError(
                 f'there is no {path} on ranks {missing}: all hosts must share '
                 'the folder, and see the same in it'
             )

@@ -2,20 +2,20 @@
 
 Letters used for shapes: ``N`` anchors, ``K`` negatives of an anchor, ``B``
 images on this process, ``G`` images on all processes, ``D`` width of an
-embedding, ``Q`` queries, ``M`` bank rows, ``C`` classes; of images, where
-``B`` is any number of them, ``H`` and ``W`` pixels.
+embedding, ``Q`` queries, ``M`` bank rows, ``C`` classes.
+
+Words, here and in :mod:`mmdcl.models`. A *row* is what a tensor holds for one
+anchor, image or query: one index of its first dimension. *Columns* are what
+rows are compared with. *Found* is what a search of neighbours returns. A
+*step* is one batch of training.
 """
 
-from .contrast import (
-    Contrast,
-    log_sum_negatives,
-    neighbor_contrast,
-    two_view_contrast,
-)
+from .contrast import Contrast, log_sum_negatives, two_view_contrast
+from .contrast_neighbors import neighbor_contrast
 from .gather import (
     Watched,
-    gather,
-    gather_rows,
+    gather_with_gradient,
+    gather_without_gradient,
     global_means,
     stream_rows,
 )
@@ -32,8 +32,8 @@ __all__ = [
     'Contrast',
     'Watched',
     'dcl',
-    'gather',
-    'gather_rows',
+    'gather_with_gradient',
+    'gather_without_gradient',
     'global_means',
     'info_nce',
     'knn_scores',

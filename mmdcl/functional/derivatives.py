@@ -38,18 +38,18 @@ class _Once(torch.autograd.Function):
     """Gradients as they are, which cannot be differentiated again."""
 
     @staticmethod
-    def forward(ctx: Any, found: Tensor, *_: Tensor) -> Tensor:
-        return found.view_as(found)
+    def forward(ctx: Any, gradient: Tensor, *_: Tensor) -> Tensor:
+        return gradient.view_as(gradient)
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> None:
         raise NotImplementedError(FIRST_ONLY)
 
 
-def once(found: Tensor | None, *sources: Tensor) -> Tensor | None:
-    """``found``, computed from ``sources`` without a graph."""
+def once(gradient: Tensor | None, *sources: Tensor) -> Tensor | None:
+    """``gradient``, which was computed from ``sources`` without a graph."""
     graph = torch.is_grad_enabled() and not is_compiling()
-    if found is None or not graph:
-        return found
-    refusing: Tensor = _Once.apply(found, *sources)
+    if gradient is None or not graph:
+        return gradient
+    refusing: Tensor = _Once.apply(gradient, *sources)
     return refusing

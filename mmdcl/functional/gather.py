@@ -36,48 +36,73 @@ def _host_group() -> Any:
     return _HOST_GROUPS[world]
 
 
-def _rows_per_rank(rows: int) -> list[int]:
-    """Numbers of rows, exchanged between hosts: no device is waited for."""
-    mine = torch.tensor([rows])
+def _all_sizes(size: int) -> list[int]:
+    """``size`` of each process, by way of hosts: no device is waited for."""
+    mine = torch.tensor([size])
     sizes = [torch.empty_like(mine) for _ in range(_world_size())]
     dist.all_gather(sizes, mine, group=_host_group())
     return [int(size) for size in sizes]
-
-
-def _all_gather(x: Tensor, sizes: list[int]) -> Tensor:
-    """Concatenate ``x`` of all ranks; shorter ones travel padded."""
-    longest = max(sizes)
-    padded = x.new_zeros((longest, *x.shape[1:]))
-    padded[: len(x)] = x
-    parts = [torch.empty_like(padded) for _ in sizes]
-    dist.all_gather(parts, padded)
-    return torch.cat(
-        [part[:size] for part, size in zip(parts, sizes, strict=True)]
-    )
 
 
 class Peers:
     """Who holds which rows of a batch; its sizes are exchanged once.
 
     Args:
-        rows: Number of rows of this process.
+        size: Number of rows of this process.
 
     Attributes:
         alone: There is one process.
+        sizes: Number of rows of each process.
         total: Number of rows of all processes.
         own: Where this process's rows are among them.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, size: int) -> None:
         self.alone = _world_size() == 1
-        self._sizes = [rows] if self.alone else _rows_per_rank(rows)
-        start = 0 if self.alone else sum(self._sizes[: dist.get_rank()])
-        self.total = sum(self._sizes)
-        self.own = slice(start, start + rows)
+        self.sizes = [size] if self.alone else _all_sizes(size)
+        start = 0 if self.alone else sum(self.sizes[: dist.get_rank()])
+        self.total = sum(self.sizes)
+        self.own = slice(start, start + size)
 
-    def gather(self, x: Tensor) -> Tensor:
-        """Rows ``(G, ...)`` of all processes, without gradient."""
-        return x if self.alone else _all_gather(x, self._sizes)
+
+def gather_without_gradient(x: Tensor, peers: Peers | None = None) -> Tensor:
+    """Concatenate the rows of all processes; the result is a constant.
+
+    Processes may hold different numbers of rows.
+
+    Args:
+        x: ``(B, ...)`` rows of this process; all but the first dimension
+            agree between processes.
+        peers: Who holds which rows, if that is known already.
+
+    Returns:
+        ``(G, ...)`` rows of all processes, in rank order.
+    """
+    x, peers = x.detach(), peers or Peers(len(x))
+    if peers.alone:
+        return x
+    # Shorter ones travel padded: not every backend gathers unequal shapes.
+    padded = x.new_zeros((max(peers.sizes), *x.shape[1:]))
+    padded[: len(x)] = x
+    parts = [torch.empty_like(padded) for _ in peers.sizes]
+    dist.all_gather(parts, padded)
+    return torch.cat(
+        [part[:size] for part, size in zip(parts, peers.sizes, strict=True)]
+    )
+
+
+def gather_with_gradient(x: Tensor, peers: Peers | None = None) -> Tensor:
+    """As :func:`gather_without_gradient`, and gradients travel back.
+
+    If each process differentiates its own loss, and gradients of parameters
+    are then averaged over processes (as DDP does), a loss that is the mean
+    over gathered rows gets the gradient of the same loss on one process.
+    """
+    peers = peers or Peers(len(x))
+    if peers.alone:
+        return x
+    gathered: Tensor = _Gather.apply(x, peers)
+    return gathered
 
 
 class _Gather(torch.autograd.Function):
@@ -91,7 +116,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, peers: Peers) -> Tensor:
         ctx.peers = peers
-        return peers.gather(x)
+        return gather_without_gradient(x, peers)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
@@ -114,35 +139,6 @@ class _Reduce(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return _Gather.apply(grad, ctx.peers), None
-
-
-def gather_rows(x: Tensor, peers: Peers | None = None) -> tuple[Tensor, int]:
-    """Concatenate the rows of all processes, gradients included.
-
-    Processes may hold different numbers of rows. If each process
-    differentiates its own loss, and gradients of parameters are then averaged
-    over processes (as DDP does), a loss that is the mean over gathered rows
-    gets the gradient of the same loss on one process.
-
-    Args:
-        x: ``(B, ...)`` rows of this process; all but the first dimension
-            agree between processes.
-        peers: Who holds which rows, if that is known already.
-
-    Returns:
-        ``(G, ...)`` rows of all processes in rank order, and the index of
-        this process's first row among them.
-    """
-    peers = peers or Peers(len(x))
-    if peers.alone:
-        return x, 0
-    gathered: Tensor = _Gather.apply(x, peers)
-    return gathered, peers.own.start
-
-
-def gather(x: Tensor) -> Tensor:
-    """:func:`gather_rows` for those who need not know where they are."""
-    return gather_rows(x)[0]
 
 
 # Numbers, or numbers with a weight each, or nothing.
@@ -178,10 +174,10 @@ def global_means(
         process has a row.
     """
     like = full_precision(like)
-    found = torch.stack([_sum_and_count(x, like) for x in watched.values()])
+    totals = torch.stack([_sum_and_count(x, like) for x in watched.values()])
     if _world_size() > 1:
-        dist.all_reduce(found)
-    means = found[:, 0] / found[:, 1].masked_fill(found[:, 1] == 0, 1)
+        dist.all_reduce(totals)
+    means = totals[:, 0] / totals[:, 1].masked_fill(totals[:, 1] == 0, 1)
     return dict(zip(watched, means.unbind(), strict=True))
 
 
@@ -197,7 +193,7 @@ def stream_rows(
     Args:
         *tensors: ``(M, ...)`` tensors with the same number of rows, wherever
             they live; no gradient is carried.
-        device: Where tiles are wanted.
+        device: Where tiles are to be.
         tile: Most rows at a time.
 
     Yields:
@@ -210,10 +206,10 @@ def stream_rows(
         ):
             yield tuple(t.to(device) for t in tiles)
         return
-    for source, rows in enumerate(_rows_per_rank(len(tensors[0]))):
+    for source, size in enumerate(_all_sizes(len(tensors[0]))):
         mine = source == dist.get_rank()
-        for start in range(0, rows, tile):
-            length = min(tile, rows - start)
+        for start in range(0, size, tile):
+            length = min(tile, size - start)
             tiles = tuple(
                 t[start : start + length].to(device).contiguous()
                 if mine

@@ -1,14 +1,33 @@
-"""The logsumexp over negatives in tiles, with its own backward.
+"""``contrast.dense_log_sums`` in tiles: the same function, in little memory.
 
-Beside what fits into a small budget, only embeddings and rows are kept for the
-backward. Cosines are bounded, so that ``exp(cosine / temperature)`` needs no
-running maximum unless the temperature is tiny. Among the embeddings of one
-process their matrix is symmetric, so that a tile serves its rows and its
-columns. Across processes the gradient of a row needs the gathered embeddings
-and one number of each gathered row.
+Of anchors ``z_i`` that are columns, too, as both views of all images are, let
 
-Letters: ``V`` views, ``B`` images of this process, ``G`` of all processes,
-``D`` width. Of the ``VG`` columns ``i, i + G, ...`` are of image ``i``.
+    S_i = sum_j exp(z_i . z_j / t),    s_i = log S_i,    g_i = d loss / d s_i
+
+with ``j`` over the embeddings of all other images; ``s`` is what is returned.
+``z_i`` stands in its own ``s_i``, whose derivative has the factor ``1 / S_i``,
+and as a column in each ``s_j``, with ``1 / S_j``. The exponential is the same
+in both, so that
+
+    d/dz_i = (1/t) sum_j (g_i/S_i + g_j/S_j) exp(z_i.z_j/t) z_j
+
+and the backward is the loop of the forward again: exponentials of a tile,
+times weights, times embeddings. What is kept in between are ``z`` and ``S``,
+and tiles that fit a small budget. Where anchors ``a_i`` and columns ``c_j``
+differ, the two terms part:
+
+    d/da_i = (1/t) sum_j (g_i/S_i) exp(a_i.c_j/t) c_j
+    d/dc_j = (1/t) sum_i (g_i/S_i) exp(a_i.c_j/t) a_i
+
+Three things make it quick. Products of unit vectors are at most 1, so that
+exponentials need no running maximum unless ``t`` is tiny. On one process
+their matrix is symmetric, and a tile above the diagonal serves its rows and
+its columns. On many, ``d/dz_i`` takes the ``z_j`` that the forward has
+gathered and one number ``g_j/S_j`` of each: no gradient travels.
+
+Letters: ``A`` anchors and ``V`` columns of an image, ``B`` images of this
+process, ``G`` of all, ``D`` width. Of the ``VG`` columns ``i, i + G, ...`` are
+of image ``i``.
 """
 
 from collections.abc import Iterator
@@ -17,264 +36,207 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .derivatives import once, require_plain
-from .gather import Peers
+from .derivatives import FIRST_ONLY, once, require_plain
+from .gather import Peers, gather_without_gradient
+from .losses import require_positive
 
 # From here on exp(1 / temperature), summed over any batch, is a float32.
 LOWEST_TEMPERATURE = 0.03
+# Below, the whole matrix is quicker (16 images: 12 %), from 64 on tiles are,
+# and in between it makes 7 % or less. Measured on a CPU, none on a GPU, by
+# `tools/speed/loss.py --peers tiles dense`: results/speed/loss_small.json.
+FEWEST_IMAGES = 32
 # Bytes of exponentials that are kept for the backward, not computed again.
-_KEPT = 2**25
+KEPT_BYTES = 2**25
 
 
-def _tile(device: torch.device) -> int:
-    """Rows of a tile: what caches hold, or what keeps a GPU busy."""
-    return 256 if device.type == 'cpu' else 4096
-
-
-def _blocks(
-    rows: Tensor,
-    columns: Tensor,
-    first: int,
+def tile_for(
+    tile: int | None,
+    temperature: float | Tensor,
     images: int,
-    tile: int,
-    kept: list[Tensor],
-    symmetric: bool = False,
-) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Tiles of ``exp(row . column)``, zero where both are of one image.
+    device: torch.device,
+) -> int:
+    """Rows of a tile, or 0: all similarities at once.
+
+    Without a wish it is 0 for few images, and at a low temperature always.
 
     Args:
-        rows: ``(R, D)`` of consecutive images, scaled.
-        columns: ``(VG, D)``, scaled.
-        first: Image of the first row.
-        images: ``G``.
-        tile: Most rows and most columns of a tile.
-        kept: Tiles of an earlier round, or empty; filled if there is room.
-        symmetric: ``rows`` are ``columns``; nothing below the diagonal.
+        tile: What the user asks for, or ``None``.
+        temperature: > 0.
+        images: Of all processes.
+        device: Of the embeddings.
 
-    Yields:
-        Which rows, which columns, and their tile, valid until the next.
+    Raises:
+        ValueError: ``tile`` is negative, or the temperature not positive.
+        NotImplementedError: The temperature asks for a gradient.
     """
-    halves = 2 if symmetric else 1
-    size = len(rows) * len(columns) * rows.element_size() // halves
-    full = bool(kept)
-    views = len(columns) // images
-    number = 0
-    block = rows.new_empty(0)
-    for i in range(0, len(rows), tile):
-        a = slice(i, min(i + tile, len(rows)))
-        for j in range(i if symmetric else 0, len(columns), tile):
-            b = slice(j, min(j + tile, len(columns)))
-            if full:
-                yield a, b, kept[number]
-                number += 1
-                continue
-            shape = (a.stop - i, b.stop - j)
-            if size <= _KEPT or block.shape != shape:
-                block = rows.new_empty(shape)
-            torch.mm(rows[a], columns[b].T, out=block)
-            block.exp_()
-            for view in range(1 - views, views):
-                diagonal = first + i - j + view * images
-                if -shape[0] < diagonal < shape[1]:
-                    block.diagonal(diagonal).zero_()
-            if size <= _KEPT:
-                kept.append(block)
-            yield a, b, block
+    require_positive('temperature', temperature)
+    if tile is not None and tile < 0:
+        raise ValueError(f'`tile` must be >= 0, got {tile}')
+    if tile == 0:
+        return 0
+    if isinstance(temperature, Tensor):
+        require_plain(temperature)
+        if temperature.requires_grad:
+            raise NotImplementedError(FIRST_ONLY)
+    few = tile is None and images < FEWEST_IMAGES
+    if few or float(temperature) < LOWEST_TEMPERATURE:
+        return 0
+    # What caches hold, or what keeps a GPU busy.
+    return tile or (256 if device.type == 'cpu' else 4096)
 
 
-def _own_rows(columns: Tensor, views: int, peers: Peers) -> Tensor:
-    """Rows ``(V, B, D)`` of this process among the columns of all."""
-    return columns.view(views, peers.total, -1)[:, peers.own]
-
-
-def among_all(
-    views: Tensor, temperature: float, tile: int | None, peers: Peers
-) -> tuple[Tensor, Tensor]:
-    """``S`` of each embedding against those of all other images.
-
-    Args:
-        views: ``(V, B, D)`` normalised embeddings of this process.
-        temperature: >= ``LOWEST_TEMPERATURE``.
-        tile: Rows of a tile. Default: what suits the device.
-        peers: Of the ``B`` images.
-
-    Returns:
-        ``(V, B)`` rows, and ``(V, G, D)`` all embeddings, without gradient.
-    """
-    tile = tile or _tile(views.device)
-    s, columns = _AmongAll.apply(views, temperature, tile, peers)
-    shape = (len(views), peers.total, views.shape[2])
-    return s, columns.view(shape) * temperature**0.5
-
-
-def against_columns(
+def tiled_log_sums(
     anchors: Tensor,
     columns: Tensor,
-    first: int,
+    peers: Peers,
     temperature: float,
-    tile: int | None = None,
+    tile: int,
+    alike: bool = False,
 ) -> Tensor:
-    """``S`` of anchors against the columns of all other images.
+    """As :func:`~mmdcl.functional.contrast.dense_log_sums`, in tiles.
 
     Args:
-        anchors: ``(A, B, D)`` normalised, of image ``first`` and following.
-        columns: ``(V, G, D)`` normalised.
-        first: Index of the first image of this process, in [0, G).
+        anchors: ``(A, B, D)`` of length 1.
+        columns: ``(V, G, D)`` of length 1.
+        peers: Who holds which images.
         temperature: >= ``LOWEST_TEMPERATURE``.
-        tile: Rows of a tile. Default: what suits the device.
+        tile: Most rows and most columns of a tile, >= 1.
+        alike: ``columns`` are the ``anchors`` of all processes. Then they are
+            to be gathered without gradient: anchors receive all of it.
 
     Returns:
-        ``(A, B)`` rows.
+        ``(A, B)``, with first derivatives only.
     """
-    tile = tile or _tile(columns.device)
-    s: Tensor = _AgainstColumns.apply(
-        anchors, columns, first, temperature, tile
+    s: Tensor = _LogSums.apply(
+        anchors, columns, peers, temperature, tile, alike
     )
     return s
 
 
-class _AmongAll(torch.autograd.Function):
-    """``S`` of each embedding against those of all other images."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, views: Tensor, temperature: float, tile: int, peers: Peers
-    ) -> tuple[Tensor, Tensor]:
-        # Detached, for torch 2.5 compiles this as if it needed a gradient.
-        scaled = views.detach() * temperature**-0.5
-        columns = peers.gather(scaled.transpose(0, 1)).transpose(0, 1)
-        columns = columns.flatten(0, 1)  # (VG, D)
-        sums = columns.new_zeros(views.shape[:2])
-        ctx.kept = [[] for _ in views]
-        if peers.alone:
-            flat = sums.view(-1)
-            for a, b, block in _blocks(
-                columns, columns, 0, peers.total, tile, ctx.kept[0], True
-            ):
-                flat[a] += block.sum(1)
-                if a != b:
-                    flat[b] += block.sum(0)
-        else:
-            for view, rows in enumerate(_own_rows(columns, len(views), peers)):
-                for a, _, block in _blocks(
-                    rows,
-                    columns,
-                    peers.own.start,
-                    peers.total,
-                    tile,
-                    ctx.kept[view],
-                ):
-                    sums[view, a] += block.sum(1)
-        ctx.save_for_backward(columns, sums, views)
-        ctx.temperature, ctx.tile, ctx.peers = temperature, tile, peers
-        ctx.mark_non_differentiable(columns)
-        return sums.log(), columns
-
-    @staticmethod
-    def backward(
-        ctx: Any, grad: Tensor, _: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        require_plain(grad)
-        columns, sums, views = ctx.saved_tensors
-        with (
-            torch.no_grad(),
-            torch.autocast(grad.device.type, enabled=False),
-        ):
-            found = _among_all_backward(ctx, grad, columns, sums)
-        return once(found, grad, views), None, None, None
-
-
-def _among_all_backward(
-    ctx: Any, grad: Tensor, columns: Tensor, sums: Tensor
-) -> Tensor:
-    peers, tile, views = ctx.peers, ctx.tile, len(sums)
-    own = grad / sums  # (V, B)
-    every = peers.gather(own.T).T.flatten()  # (VG,)
-    found: Tensor = columns.new_zeros((*sums.shape, columns.shape[1]))
-    if peers.alone:
-        flat = found.view(-1, columns.shape[1])
-        for a, b, block in _blocks(
-            columns, columns, 0, peers.total, tile, ctx.kept[0], True
-        ):
-            weight = (every[a, None] + every[b]).mul_(block)
-            flat[a].addmm_(weight, columns[b])
-            if a != b:
-                flat[b].addmm_(weight.T, columns[a])
-    else:
-        for view, rows in enumerate(_own_rows(columns, views, peers)):
-            for a, b, block in _blocks(
-                rows,
-                columns,
-                peers.own.start,
-                peers.total,
-                tile,
-                ctx.kept[view],
-            ):
-                weight = (own[view, a, None] + every[b]).mul_(block)
-                found[view, a].addmm_(weight, columns[b])
-    return found.mul_(ctx.temperature**-0.5)
-
-
-class _AgainstColumns(torch.autograd.Function):
-    """``S`` of anchors against the columns of all other images."""
-
+class _LogSums(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
         anchors: Tensor,
         columns: Tensor,
-        first: int,
+        peers: Peers,
         temperature: float,
         tile: int,
+        alike: bool,
     ) -> Tensor:
-        scaled = [x.detach() * temperature**-0.5 for x in (anchors, columns)]
-        images = columns.shape[1]
-        rows, flat = scaled[0], scaled[1].flatten(0, 1)
+        ctx.peers, ctx.temperature, ctx.tile = peers, temperature, tile
+        ctx.alike, ctx.mirrored = alike, alike and peers.alone
+        rows, flat = _scaled(ctx, anchors, columns)
         sums: Tensor = rows.new_zeros(rows.shape[:2])
         ctx.kept = [[] for _ in rows]
-        for view, kept in enumerate(ctx.kept):
-            for a, _, block in _blocks(
-                rows[view], flat, first, images, tile, kept
-            ):
-                sums[view, a] += block.sum(1)
-        ctx.save_for_backward(rows, flat, sums, anchors, columns)
-        ctx.first, ctx.images, ctx.tile = first, images, tile
-        ctx.temperature = temperature
+        for part, a, b, block in _blocks(ctx, rows, flat):
+            sums[part, a] += block.sum(1)
+            if ctx.mirrored and a != b:
+                sums[part, b] += block.sum(0)
+        sums = sums.view(anchors.shape[:2])
+        ctx.save_for_backward(anchors, columns, sums)
         return sums.log()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         require_plain(grad)
-        *saved, anchors, columns = ctx.saved_tensors
+        anchors, columns, sums = ctx.saved_tensors
         with (
             torch.no_grad(),
             torch.autocast(grad.device.type, enabled=False),
         ):
-            found = _against_columns_backward(ctx, grad, *saved)
-        first = [once(x, grad, anchors, columns) for x in found]
-        return *first, None, None, None
+            gradients = _gradients(ctx, grad / sums, anchors, columns)
+        refusing = [once(x, grad, anchors, columns) for x in gradients]
+        return *refusing, None, None, None, None
 
 
-def _against_columns_backward(
-    ctx: Any, grad: Tensor, rows: Tensor, columns: Tensor, sums: Tensor
-) -> tuple[Tensor | None, Tensor | None]:
-    own = grad / sums
-    to_rows, to_columns = ctx.needs_input_grad[:2]
-    of_rows = torch.zeros_like(rows) if to_rows else None
-    of_columns = torch.zeros_like(columns) if to_columns else None
-    for view, kept in enumerate(ctx.kept):
-        for a, b, block in _blocks(
-            rows[view], columns, ctx.first, ctx.images, ctx.tile, kept
-        ):
-            weight = own[view, a, None] * block
-            if of_rows is not None:
-                of_rows[view, a].addmm_(weight, columns[b])
-            if of_columns is not None:
-                of_columns[b].addmm_(weight.T, rows[view, a])
+def _scaled(
+    ctx: Any, anchors: Tensor, columns: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Rows ``(A, B, D)`` and columns ``(VG, D)`` whose products are logits.
+
+    If the matrix is symmetric, all of its rows are one part ``(1, VG, D)``.
+    """
     scale = ctx.temperature**-0.5
-    if of_rows is not None:
-        of_rows.mul_(scale)
-    if of_columns is not None:
-        shape = (-1, ctx.images, columns.shape[1])
-        of_columns = of_columns.mul_(scale).view(shape)
-    return of_rows, of_columns
+    # Detached, for torch 2.5 compiles this as if it needed a gradient.
+    flat = columns.detach().flatten(0, 1) * scale
+    return flat[None] if ctx.mirrored else anchors.detach() * scale, flat
+
+
+def _blocks(
+    ctx: Any, rows: Tensor, columns: Tensor
+) -> Iterator[tuple[int, slice, slice, Tensor]]:
+    """Tiles of ``exp(row . column)``, zero where both are of one image.
+
+    In the first round those that fit are put into ``ctx.kept``, from where the
+    next round has them. Of a symmetric matrix none is from below the diagonal.
+
+    Yields:
+        Which part of the rows, which rows of it, which columns, and their
+        tile, valid until the next.
+    """
+    (parts, length, _), width = rows.shape, len(columns)
+    images, tile = ctx.peers.total, ctx.tile
+    views = width // images
+    halves = 2 if ctx.mirrored else 1
+    keep = length * width * rows.element_size() // halves <= KEPT_BYTES
+    for part in range(parts):
+        kept: list[Tensor] = ctx.kept[part]
+        again, number = bool(kept), 0
+        block = rows.new_empty(0)
+        for i in range(0, length, tile):
+            a = slice(i, min(i + tile, length))
+            for j in range(i if ctx.mirrored else 0, width, tile):
+                b = slice(j, min(j + tile, width))
+                if again:
+                    yield part, a, b, kept[number]
+                    number += 1
+                    continue
+                shape = (a.stop - i, b.stop - j)
+                if keep or block.shape != shape:
+                    block = rows.new_empty(shape)
+                torch.mm(rows[part, a], columns[b].T, out=block)
+                block.exp_()
+                # Row i is of image `own.start + i`, as are columns of it.
+                for view in range(1 - views, views):
+                    diagonal = ctx.peers.own.start + i - j + view * images
+                    if -shape[0] < diagonal < shape[1]:
+                        block.diagonal(diagonal).zero_()
+                if keep:
+                    kept.append(block)
+                yield part, a, b, block
+
+
+def _gradients(
+    ctx: Any, weight: Tensor, anchors: Tensor, columns: Tensor
+) -> list[Tensor | None]:
+    """Of anchors ``(A, B, D)`` and columns ``(V, G, D)``, as derived above.
+
+    Args:
+        ctx: Of the forward.
+        weight: ``(A, B)`` of anchors, ``g / S``.
+        anchors: ``(A, B, D)``.
+        columns: ``(V, G, D)``.
+    """
+    rows, flat = _scaled(ctx, anchors, columns)
+    of_rows = torch.zeros_like(rows) if ctx.needs_input_grad[0] else None
+    of_columns = torch.zeros_like(flat) if ctx.needs_input_grad[1] else None
+    # What a tile adds to its columns, which may be rows, too.
+    across = of_rows[0] if ctx.mirrored and of_rows is not None else of_columns
+    if ctx.alike:  # columns are anchors, with weights of their own
+        every = gather_without_gradient(weight.T, ctx.peers).T.flatten()
+    weight = weight.reshape(rows.shape[:2])
+    for part, a, b, block in _blocks(ctx, rows, flat):
+        if ctx.alike:  # (g_i/S_i + g_j/S_j) exp
+            factor = (weight[part, a, None] + every[b]).mul_(block)
+        else:
+            factor = weight[part, a, None] * block
+        if of_rows is not None:
+            of_rows[part, a].addmm_(factor, flat[b])
+        if across is not None and not (ctx.mirrored and a == b):
+            across[b].addmm_(factor.T, rows[part, a])
+    return [
+        None if x is None else x.mul_(ctx.temperature**-0.5).view(like.shape)
+        for x, like in ((of_rows, anchors), (of_columns, columns))
+    ]

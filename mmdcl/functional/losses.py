@@ -2,15 +2,14 @@
 
 Every loss here is a function of ``pos (N,)``, the cosine of each anchor with
 its positive, and ``s (N,)``, the logsumexp of its negatives' cosines divided
-by the temperature (see ``contrast.py``). Write ``p = pos / temperature``:
+by the temperature ``t`` (``contrast.py`` makes both):
 
-    dcl      = s - p
-    info_nce = log(exp(p) + exp(s)) - p
-    q        = exp(s) / (exp(p) + exp(s))
+    dcl      = s - pos / t
+    info_nce = log(exp(s) + exp(pos / t)) - pos / t
+    q        = exp(s) / (exp(s) + exp(pos / t))
 
 so that ``info_nce = dcl - log q`` and, anchor by anchor, the gradient of
-``info_nce`` is ``q`` times the gradient of ``dcl``. DCL is InfoNCE without
-that factor.
+``info_nce`` is ``q`` times that of ``dcl``: DCL is InfoNCE without the factor.
 """
 
 import math
@@ -19,54 +18,6 @@ import numbers
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-
-def require_positive(name: str, value: float | Tensor) -> None:
-    """Refuse what is not a finite number above 0.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is one, but not finite and above 0.
-    """
-    one = isinstance(value, Tensor) and value.ndim == 0
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (one or number):
-        got = (
-            f'a tensor {tuple(value.shape)}'
-            if isinstance(value, Tensor)
-            else f'{value!r} ({type(value).__name__})'
-        )
-        raise TypeError(f'`{name}` must be a number > 0, got {got}')
-    value = value.detach() if isinstance(value, Tensor) else value
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f'`{name}` must be a number > 0, got {value}')
-
-
-def _logits(pos: Tensor, s: Tensor, temperature: float | Tensor) -> Tensor:
-    require_positive('temperature', temperature)
-    if pos.ndim != 1 or pos.shape != s.shape:
-        raise ValueError(
-            '`pos` and `s` must both be (N,), got '
-            f'{tuple(pos.shape)} and {tuple(s.shape)}'
-        )
-    return pos / temperature
-
-
-def info_nce(pos: Tensor, s: Tensor, temperature: float | Tensor) -> Tensor:
-    """InfoNCE of each anchor: the positive is in its own denominator.
-
-    Args:
-        pos: ``(N,)`` cosines with the positive, in [-1, 1].
-        s: ``(N,)`` logsumexp over negatives of cosine / temperature.
-        temperature: > 0; the one that ``s`` was computed with.
-
-    Returns:
-        ``(N,)`` losses, >= 0.
-
-    Raises:
-        ValueError: Shapes differ, or the temperature is not positive.
-    """
-    return -F.logsigmoid(_logits(pos, s, temperature) - s)
 
 
 def dcl(
@@ -84,8 +35,7 @@ def dcl(
         pos: ``(N,)`` cosines with the positive, in [-1, 1].
         s: ``(N,)`` logsumexp over negatives of cosine / temperature.
         temperature: > 0; the one that ``s`` was computed with.
-        weight: ``(N,)`` factor of the positive term, see
-            :func:`von_mises_fisher_weight`. Default: 1.
+        weight: ``(N,)``, see :func:`von_mises_fisher_weight`. Default: 1.
 
     Returns:
         ``(N,)`` losses.
@@ -97,6 +47,18 @@ def dcl(
     return s - (logits if weight is None else weight * logits)
 
 
+def info_nce(pos: Tensor, s: Tensor, temperature: float | Tensor) -> Tensor:
+    """InfoNCE of each anchor: the positive is in its own denominator.
+
+    Arguments and errors as in :func:`dcl`.
+
+    Returns:
+        ``(N,)`` losses, >= 0.
+    """
+    # -log sigmoid(x) is log(1 + exp(-x)), at any x without overflow.
+    return -F.logsigmoid(_logits(pos, s, temperature) - s)
+
+
 def npc_multiplier(
     pos: Tensor, s: Tensor, temperature: float | Tensor
 ) -> Tensor:
@@ -104,12 +66,7 @@ def npc_multiplier(
 
     The factor by which InfoNCE shrinks the gradient of an anchor; near 0 for
     small batches of well-aligned views at a low temperature, 1 for DCL.
-    ``q_B`` of arXiv 2110.06848.
-
-    Args:
-        pos: ``(N,)`` cosines with the positive, in [-1, 1].
-        s: ``(N,)`` logsumexp over negatives of cosine / temperature.
-        temperature: > 0; the one that ``s`` was computed with.
+    ``q_B`` of arXiv 2110.06848. Arguments and errors as in :func:`dcl`.
 
     Returns:
         ``(N,)`` values in (0, 1).
@@ -144,5 +101,36 @@ def von_mises_fisher_weight(
     among = pos if among is None else among
     if len(among) == 0:
         raise ValueError('a mean needs at least one positive, got none')
+    # As a difference of logarithms, for exp(1 / sigma) may not be a float.
     log_mean = torch.logsumexp(among / sigma, dim=0) - math.log(len(among))
     return 2 - torch.exp(pos / sigma - log_mean)
+
+
+def _logits(pos: Tensor, s: Tensor, temperature: float | Tensor) -> Tensor:
+    require_positive('temperature', temperature)
+    if pos.ndim != 1 or pos.shape != s.shape:
+        raise ValueError(
+            '`pos` and `s` must both be (N,), got '
+            f'{tuple(pos.shape)} and {tuple(s.shape)}'
+        )
+    return pos / temperature
+
+
+def require_positive(name: str, value: float | Tensor) -> None:
+    """Refuse what is not a finite number above 0, or a tensor ``()`` of one.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is one, but not finite and above 0.
+    """
+    if isinstance(value, Tensor):
+        number, got = value.ndim == 0, f'a tensor {tuple(value.shape)}'
+        value = value.detach()
+    else:
+        real = isinstance(value, numbers.Real)
+        number = real and not isinstance(value, bool)
+        got = f'{value!r} ({type(value).__name__})'
+    if not number:
+        raise TypeError(f'`{name}` must be a number > 0, got {got}')
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f'`{name}` must be a number > 0, got {value}')

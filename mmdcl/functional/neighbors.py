@@ -12,6 +12,13 @@ from .losses import require_positive
 from .unit import normalise
 
 
+def _has_precision(place: Any) -> bool:
+    try:
+        return hasattr(place, 'fp32_precision')
+    except AssertionError:  # how torch 2.1 says no
+        return False
+
+
 @contextmanager
 def _float32_products() -> Iterator[None]:
     """Full float32 in matrix products, whatever the user chose for the rest.
@@ -22,7 +29,7 @@ def _float32_products() -> Iterator[None]:
     places: list[Any] = [
         getattr(backend, 'matmul', None) for backend in backends
     ]
-    if not all(hasattr(place, 'fp32_precision') for place in places):
+    if not all(map(_has_precision, places)):
         # torch before 2.9
         chosen = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision('highest')
@@ -47,17 +54,17 @@ _SMALLEST = 32
 
 def _cosines(added: Tensor, queries: Tensor, columns: Tensor) -> Tensor:
     """``(Q, M)`` products whose bits do not depend on ``Q`` or ``M``."""
-    rows, width = len(queries), len(columns)
+    length, width = len(queries), len(columns)
     queries, columns = (
         F.pad(x, (0, 0, 0, max(0, _SMALLEST - len(x))))
         for x in (queries, columns)
     )
     if added.ndim:
         added = F.pad(added, (0, len(columns) - width))
-    return torch.addmm(added, queries, columns.T)[:rows, :width]
+    return torch.addmm(added, queries, columns.T)[:length, :width]
 
 
-def _keys(cosines: Tensor, numbers: Tensor) -> Tensor:
+def order_keys(cosines: Tensor, numbers: Tensor) -> Tensor:
     """Integers in the order of cosines, of equal ones the lowest number last.
 
     Bits of positive floats are in order, and those of negative ones in the
@@ -68,7 +75,7 @@ def _keys(cosines: Tensor, numbers: Tensor) -> Tensor:
     return (bits.long() << 32) - numbers
 
 
-def _from_keys(keys: Tensor) -> tuple[Tensor, Tensor]:
+def _from_order_keys(keys: Tensor) -> tuple[Tensor, Tensor]:
     bits = -(-keys >> 32)
     numbers = (bits << 32) - keys
     bits = bits.int()
@@ -84,14 +91,14 @@ def _top_keys(cosines: Tensor, numbers: Tensor, k: int) -> Tensor:
     """
     if k == 1:  # several times faster on a CPU, and the first of equals
         best, index = cosines.max(1, keepdim=True)
-        return _keys(best, numbers[index])
+        return order_keys(best, numbers[index])
     best, index = torch.topk(cosines, min(k + 1, len(numbers)))
-    keys = _keys(best, numbers[index])[:, :k]
+    keys = order_keys(best, numbers[index])[:, :k]
     if len(numbers) > k:
         tied = (best[:, k - 1] == best[:, k]) & ~best[:, k].isneginf()
-        for rows in torch.split(tied.nonzero()[:, 0], 256):
-            every = _keys(cosines[rows], numbers)
-            keys[rows] = torch.topk(every, k).values
+        for index in torch.split(tied.nonzero()[:, 0], 256):
+            every = order_keys(cosines[index], numbers)
+            keys[index] = torch.topk(every, k).values
     return keys
 
 
@@ -145,11 +152,11 @@ def nearest(
             torch.empty((len(x), 0), dtype=torch.long, device=x.device)
             for x in parts
         ]
-        rows = 0
+        total = 0
         for features, numbers, *offset in tiles:
             if len(features) == 0:
                 continue
-            rows += len(features)
+            total += len(features)
             added = offset[0] if offset else queries.new_zeros(()).float()
             if normalised:
                 columns = features.float()
@@ -157,16 +164,16 @@ def nearest(
                 added = added.expand(len(features))
                 columns, added = _unit_rows(features, added)
             for i, part in enumerate(parts):
-                found = _cosines(added, part, columns)
-                keys = [best[i], _top_keys(found, numbers, k)]
+                cosines = _cosines(added, part, columns)
+                keys = [best[i], _top_keys(cosines, numbers, k)]
                 if k == 1 and best[i].shape[1]:
                     best[i] = torch.maximum(*keys)
                     continue
                 both = torch.cat(keys, dim=1)
                 best[i] = torch.topk(both, min(k, both.shape[1])).values
-    if rows < k:
-        raise ValueError(f'k={k} neighbours, but the bank holds only {rows}')
-    return _from_keys(torch.cat(best))
+    if total < k:
+        raise ValueError(f'k={k} neighbours, but the bank holds only {total}')
+    return _from_order_keys(torch.cat(best))
 
 
 def vote(

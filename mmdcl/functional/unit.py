@@ -79,5 +79,5 @@ class _Normalise(torch.autograd.Function):
         unit, inverse, x = ctx.saved_tensors
         with torch.no_grad():
             along = (grad * unit).sum(-1, keepdim=True)
-            found = torch.addcmul(grad, unit, along, value=-1).mul_(inverse)
-        return once(found, grad, x)
+            across = torch.addcmul(grad, unit, along, value=-1)
+        return once(across.mul_(inverse), grad, x)

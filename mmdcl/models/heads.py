@@ -9,14 +9,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from .. import functional
 from ..arguments import require_flag, require_number
-from ..functional import (
-    dcl,
-    gather,
-    info_nce,
-    log_sum_negatives,
-    von_mises_fisher_weight,
-)
 from ..functional.unit import full_precision
 from ..registry import MODELS
 
@@ -27,6 +21,10 @@ class ContrastiveRowHead(BaseModule):
     Two ways in. ``loss(pos, neg)`` is the seam of upstream's SimCLR, MoCo and
     DenseCL. ``loss_from_rows(pos, s)`` is for algorithms that reduce the
     negatives themselves, without ever holding the ``(N, K)`` matrix.
+
+    Args:
+        temperature: > 0.
+        init_cfg: As in any mmengine module.
     """
 
     def __init__(
@@ -41,36 +39,27 @@ class ContrastiveRowHead(BaseModule):
         """Losses ``(N,)`` of this process's anchors."""
 
     def loss_from_rows(self, pos: Tensor, s: Tensor) -> Tensor:
-        """Mean loss over the anchors of all processes.
+        """Mean loss, a scalar, over the anchors of all processes.
 
         The value is the same on all processes. After DDP has averaged
         parameter gradients it has the gradient of one process with the whole
-        batch, also when processes hold different numbers of anchors.
-
-        Args:
-            pos: ``(N,)`` cosines with the positive, in [-1, 1].
-            s: ``(N,)`` logsumexp over negatives of cosine / temperature.
-
-        Returns:
-            Scalar.
+        batch, also when processes hold different numbers of anchors. ``pos``
+        and ``s`` are those of :func:`mmdcl.functional.dcl`.
 
         Raises:
             ValueError: No process has an anchor.
         """
-        rows = gather(self.rows(pos, s))
+        rows = functional.gather_with_gradient(self.rows(pos, s))
         if len(rows) == 0:
             raise ValueError('the global batch holds no images')
         return rows.mean()
 
     def loss(self, pos: Tensor, neg: Tensor) -> Tensor:
-        """Mean loss from cosines that are not yet divided by temperature.
+        """The same from cosines, in float32 at least under any autocast.
 
         Args:
             pos: ``(N, 1)`` or ``(N,)`` cosines with the positive.
             neg: ``(N, K)`` cosines with the negatives, ``K >= 1``.
-
-        Returns:
-            Scalar, at least float32 under any autocast.
 
         Raises:
             ValueError: Shapes do not fit, or there is no negative.
@@ -79,13 +68,13 @@ class ContrastiveRowHead(BaseModule):
             raise ValueError(
                 f'`pos` must be (N,) or (N, 1), got {tuple(pos.shape)}'
             )
-        if neg.ndim != 2 or len(neg) != len(pos):
+        if neg.shape[:1] != pos.shape[:1]:
             raise ValueError(
                 '`neg` must be (N, K) with the N of `pos`, got '
                 f'{tuple(neg.shape)} for `pos` {tuple(pos.shape)}'
             )
         with torch.autocast(pos.device.type, enabled=False):
-            s = log_sum_negatives(neg, self.temperature)
+            s = functional.log_sum_negatives(neg, self.temperature)
             return self.loss_from_rows(full_precision(pos).flatten(), s)
 
     def extra_repr(self) -> str:
@@ -98,29 +87,21 @@ class InfoNCEHead(ContrastiveRowHead):
 
     Equal to upstream's ``ContrastiveHead`` with ``CrossEntropyLoss``, in
     float32 and exact over processes. See :func:`mmdcl.functional.info_nce`.
-
-    Args:
-        temperature: > 0.
-        init_cfg: As in any mmengine module.
     """
 
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
-        return info_nce(pos, s, self.temperature)
+        return functional.info_nce(pos, s, self.temperature)
 
 
 @MODELS.register_module()
 class DCLHead(ContrastiveRowHead):
-    """Decoupled contrastive loss. See :func:`mmdcl.functional.dcl`.
+    """Decoupled contrastive loss, which may be negative.
 
-    The loss may be negative.
-
-    Args:
-        temperature: > 0.
-        init_cfg: As in any mmengine module.
+    See :func:`mmdcl.functional.dcl`.
     """
 
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
-        return dcl(pos, s, self.temperature)
+        return functional.dcl(pos, s, self.temperature)
 
 
 @MODELS.register_module()
@@ -154,8 +135,10 @@ class DCLWHead(ContrastiveRowHead):
 
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
         source = pos.detach() if self.detach else pos
-        weight = von_mises_fisher_weight(source, self.sigma, gather(source))
-        return dcl(pos, s, self.temperature, weight)
+        weight = functional.von_mises_fisher_weight(
+            source, self.sigma, functional.gather_with_gradient(source)
+        )
+        return functional.dcl(pos, s, self.temperature, weight)
 
     def extra_repr(self) -> str:
         return f'{super().extra_repr()}, sigma={self.sigma}'

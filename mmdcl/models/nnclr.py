@@ -5,6 +5,7 @@ from mmpretrain.registry import MODELS as UPSTREAM_MODELS
 from torch import Tensor, nn
 
 from ..arguments import require_whole
+from ..errors import UserValueError
 from ..functional import (
     Contrast,
     Watched,
@@ -12,8 +13,9 @@ from ..functional import (
     normalise,
 )
 from ..registry import MODELS
+from ..sync_bn import runnable_here
 from .support_set import Neighbors
-from .two_views import TwoViewAlgorithm, runnable
+from .two_views import TwoViewAlgorithm
 
 _NEGATIVES = ('other_view', 'both_views')
 
@@ -70,29 +72,29 @@ class NNCLR(TwoViewAlgorithm):
         widths = predictor if isinstance(predictor, dict) else {}
         if not isinstance(predictor, nn.Module):
             predictor = UPSTREAM_MODELS.build(predictor)
-        self.predictor = runnable(predictor)
+        self.predictor = runnable_here(predictor)
         support_set = {'type': 'mmdcl.SupportSet', **(support_set or {})}
         self.support_set = MODELS.build(support_set)
         width = neck.get('out_channels') if isinstance(neck, dict) else None
         if width not in (None, self.support_set.dim):
-            raise ValueError(
+            raise UserValueError(
                 f'`support_set.dim` is {self.support_set.dim}, but the neck '
                 f'projects to `out_channels` {width}: they must be equal'
             )
         for side in ('in_channels', 'out_channels'):
             other = widths.get(side, width)
             if width is not None and other != width:
-                raise ValueError(
+                raise UserValueError(
                     f'`predictor.{side}` is {other}, but the neck projects to '
                     f'`out_channels` {width}: they must be equal'
                 )
         if top_k > self.support_set.size:
-            raise ValueError(
+            raise UserValueError(
                 f'`top_k` must be in [1, {self.support_set.size}], the size '
                 f'of the support set, got {top_k}'
             )
         if negatives not in _NEGATIVES:
-            raise ValueError(
+            raise UserValueError(
                 f'`negatives` must be one of {_NEGATIVES}, got {negatives!r}'
             )
         self.top_k = top_k
@@ -118,16 +120,16 @@ class NNCLR(TwoViewAlgorithm):
         queries = projections.detach()
         found = self.support_set.neighbors(queries, self.top_k)
         image, label = _known(data_samples, queries.device)
-        more = self._diagnostics(queries, found, image, label)
+        watched = self._diagnostics(queries, found, image, label)
         self.support_set.enqueue(queries.chunk(2)[0], image, label)
-        rows = neighbor_contrast(
+        contrast = neighbor_contrast(
             *found.projection.chunk(2),
             *predictions.chunk(2),
             temperature=self.head.temperature,
             both_views=self.negatives == 'both_views',
             tile=self.tile,
         )
-        return rows, more
+        return contrast, watched
 
     def _diagnostics(
         self,
@@ -151,11 +153,13 @@ class NNCLR(TwoViewAlgorithm):
         )
 
 
-def _agreement(found: Tensor, own: Tensor | None, scale: float = 1) -> Watched:
+def _agreement(
+    theirs: Tensor, own: Tensor | None, scale: float = 1
+) -> Watched:
     """Which neighbours agree, among those that are known."""
     if own is None:
         return None
-    return scale * (found == own.repeat(2)), found >= 0
+    return scale * (theirs == own.repeat(2)), theirs >= 0
 
 
 def _sent(x: Tensor, device: torch.device) -> Tensor:

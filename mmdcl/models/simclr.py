@@ -12,7 +12,7 @@ class SimCLR(TwoViewAlgorithm):
     """Negatives are both views of all other images of the global batch.
 
     Each process computes the rows of its own anchors against the gathered
-    columns, and gradients travel back through the gather. With a row head the
+    columns, and gradients travel back to all of them. With a row head the
     averaged parameter gradient is that of one process with the whole batch;
     with upstream's ``SimCLR`` it is 1 / world size of it.
 
@@ -23,7 +23,7 @@ class SimCLR(TwoViewAlgorithm):
     def contrast(
         self, view1: Tensor, view2: Tensor, data_samples: list | None
     ) -> tuple[Contrast, dict[str, Watched]]:
-        rows = two_view_contrast(
+        contrast = two_view_contrast(
             view1, view2, self.head.temperature, self.tile
         )
-        return rows, {}
+        return contrast, {}

@@ -14,7 +14,8 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..arguments import require_whole
-from ..functional import nearest, normalise
+from ..errors import UserValueError
+from ..functional import gather_without_gradient, nearest, normalise
 from ..functional.derivatives import is_compiling
 from ..functional.gather import Peers
 from ..registry import MODELS
@@ -121,13 +122,13 @@ class SupportSet(BaseModule):
             ValueError: Shapes do not fit, or ``k`` is not in [1, size].
         """
         if queries.ndim != 2 or queries.shape[1] != self.dim:
-            raise ValueError(
+            raise UserValueError(
                 f'the support set holds projections of width {self.dim}, got '
                 f'queries {tuple(queries.shape)}; set `dim` to the '
                 "neck's `out_channels`"
             )
         if not 1 <= k <= self.size:
-            raise ValueError(
+            raise UserValueError(
                 f'`k` must be in [1, {self.size}], the size of the support '
                 f'set, got {k}'
             )
@@ -171,7 +172,9 @@ class SupportSet(BaseModule):
             dim=1,
         )
         peers = Peers(len(rows))
-        rows, known = peers.gather(rows), peers.gather(known)
+        rows, known = (
+            gather_without_gradient(x, peers) for x in (rows, known)
+        )
         finite = rows.isfinite().all(1)
         count = finite.sum()
         # What is left out first, so that the last are the newest.

@@ -3,24 +3,15 @@
 from abc import abstractmethod
 
 import torch
-from mmengine.model import revert_sync_batchnorm
 from mmpretrain.models.selfsup.base import BaseSelfSupervisor
 from mmpretrain.registry import MODELS as UPSTREAM_MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..arguments import require_flag, require_whole
+from ..errors import UserTypeError, UserValueError
 from ..functional import Contrast, Watched, global_means, npc_multiplier
+from ..sync_bn import runnable_here
 from .heads import ContrastiveRowHead
-
-
-def runnable(module: nn.Module) -> nn.Module:
-    """``module``, its SyncBN as BN where there is no GPU.
-
-    SyncBN, the default of upstream's necks, runs on GPUs only.
-    """
-    if torch.cuda.is_available():
-        return module
-    return revert_sync_batchnorm(module)
 
 
 class TwoViewAlgorithm(BaseSelfSupervisor):
@@ -57,7 +48,7 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         given = isinstance(head, dict)
         kind = UPSTREAM_MODELS.get(head['type']) if given else type(head)
         if kind and not issubclass(kind, ContrastiveRowHead):
-            raise TypeError(
+            raise UserTypeError(
                 f'mmdcl.{type(self).__name__} needs a head of mmdcl, got '
                 f'{kind.__name__}; its equal here is '
                 'mmdcl.InfoNCEHead, without the key `loss`'
@@ -67,7 +58,7 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
         self.tile = tile
         self._told: set[str] = set()
-        runnable(self)
+        runnable_here(self)
         self.channels_last = channels_last
         self._lay_out(channels_last)  # before DDP copies the layout
 
@@ -114,7 +105,8 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
             all over the anchors of all processes.
 
         Raises:
-            ValueError: There are not two views, or only one image in all.
+            ValueError: There are not two views, the neck gives no vectors,
+                or there is only one image in all.
         """
         if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
             got = (
@@ -122,12 +114,18 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
                 if isinstance(inputs, (list, tuple))
                 else f'one tensor {tuple(inputs.shape)}'
             )
-            raise ValueError(
+            raise UserValueError(
                 f'{type(self).__name__} contrasts two views of each image, '
                 f'got {got}; use '
                 "dict(type='MultiView', num_views=2, ...) in the pipeline"
             )
         projections = self.neck(self.backbone(torch.cat(inputs)))[0]
+        if projections.ndim != 2:
+            raise UserValueError(
+                'a contrastive loss needs projections (B, D) from the neck, '
+                f'got {tuple(projections.shape)}; use one that pools, such as '
+                'NonLinearNeck'
+            )
         (pos, s, neg), more = self.contrast(
             *projections.chunk(2), data_samples
         )

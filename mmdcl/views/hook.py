@@ -7,26 +7,27 @@ import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 
+from ..errors import UserTypeError
 from ..registry import HOOKS, TRANSFORMS
 from .operators import apply_steps
 
 
-def _leaves(dataset: Any) -> Iterator[Any]:
+def leaves(dataset: Any) -> Iterator[Any]:
     """Datasets with a pipeline, inside of whatever wraps them."""
     inner = getattr(dataset, 'datasets', None)
     if inner is None and hasattr(dataset, 'pipeline'):
         yield dataset
         return
     if inner is None and not hasattr(dataset, 'dataset'):
-        raise TypeError(
+        raise UserTypeError(
             'mmdcl.DeviceViewsHook needs datasets with a `pipeline`, got '
             f'{type(dataset).__name__}; remove the hook'
         )
     for wrapped in inner or [dataset.dataset]:
-        yield from _leaves(wrapped)
+        yield from leaves(wrapped)
 
 
-def _restart(loop: Any, loader: Any) -> None:
+def restart(loop: Any, loader: Any) -> None:
     """Loops over iterations may have started their workers already."""
     if getattr(loop, 'dataloader_iterator', None) is None:
         return
@@ -67,14 +68,14 @@ class DeviceViewsHook(Hook):
 
     def before_train(self, runner) -> None:
         loader = runner.train_dataloader
-        datasets = list(_leaves(loader.dataset))
+        datasets = list(leaves(loader.dataset))
         for dataset in datasets:
             if hasattr(dataset.pipeline, 'transforms'):  # not split before
                 self._split(runner, dataset)
         longest = max(dataset.pipeline.length for dataset in datasets)
         for dataset in datasets:  # whose images share batches
             dataset.pipeline.length = longest
-        _restart(runner.train_loop, loader)
+        restart(runner.train_loop, loader)
 
     def _split(self, runner, dataset: Any) -> None:
         transforms = dataset.pipeline.transforms
@@ -99,7 +100,7 @@ class DeviceViewsHook(Hook):
         if steps is None:
             return
         if not isinstance(steps, torch.Tensor):
-            raise TypeError(
+            raise UserTypeError(
                 'mmdcl.DeviceViewsHook needs stacked views, got a list of '
                 "each image's; set `collate_fn=dict(type='default_collate')` "
                 'in the dataloader'

@@ -137,7 +137,7 @@ def solarize(images: Tensor, threshold: Tensor) -> None:
     torch.where(keep, images, _WHITE - images, out=images)
 
 
-def _box(sigma: Tensor, reach: int) -> Tensor:
+def blur_box(sigma: Tensor, reach: int) -> Tensor:
     """Box ``(B, 2 * reach + 1)`` of which passes spread like a Gaussian.
 
     Whole weights, and at both ends the fraction that makes the variance
@@ -164,7 +164,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor, largest: float) -> None:
     batch, channels, height, width = images.shape
     widest = math.sqrt(12 * largest**2 / _PASSES + 1)
     reach = int((widest - 1) / 2) + 1
-    box = _box(sigma, reach)
+    box = blur_box(sigma, reach)
     kernel = box[None]
     for _ in range(_PASSES - 1):
         kernel = F.conv1d(

@@ -6,6 +6,7 @@ from mmpretrain.models.utils.data_preprocessor import SelfSupDataPreprocessor
 from torch import Tensor
 
 from ..arguments import require_flag
+from ..errors import UserTypeError
 from ..registry import MODELS
 
 
@@ -47,16 +48,16 @@ class ViewDataPreprocessor(SelfSupDataPreprocessor):
         one = isinstance(views, Tensor)
         views = [views] if one else views
         if not views or any(getattr(x, 'ndim', 0) != 4 for x in views):
-            raise TypeError(
+            raise UserTypeError(
                 'mmdcl.ViewDataPreprocessor needs stacked views (B, C, H, W), '
                 "got each image's alone; set `collate_fn=dict(type="
                 "'default_collate')` in the dataloader"
             )
         if not training:
             return super().forward(data, training)
-        found = [self._prepared(view) for view in views]
+        prepared = [self._prepared(view) for view in views]
         return dict(
-            inputs=found[0] if one else found,
+            inputs=prepared[0] if one else prepared,
             data_samples=data.get('data_samples'),
         )
 

@@ -18,6 +18,7 @@ from mmpretrain.datasets.transforms import (
     Solarize,
 )
 
+from ..errors import UserTypeError
 from ..registry import TRANSFORMS
 from .operators import Step
 
@@ -84,7 +85,7 @@ def _solarize(transform: Solarize) -> _Drawn:
 def _maybe(transform: RandomApply) -> _Drawn:
     if not _random(transform, 'random_apply'):
         return []
-    return [step for inner in transform for step in _draw(inner)]
+    return [step for inner in transform for step in draw(inner)]
 
 
 # What upstream's transforms draw, in the order in which they draw it.
@@ -98,7 +99,7 @@ _DRAW: dict[type, Callable[[Any], _Drawn]] = {
 }
 
 
-def _draw(transform: Any) -> _Drawn:
+def draw(transform: Any) -> _Drawn:
     return _DRAW[type(transform)](transform)
 
 
@@ -174,12 +175,12 @@ class _View:
             results = _cropped(transform, results)
         image = results['img']
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise TypeError(
+            raise UserTypeError(
                 'views on the device start from images of three channels of '
                 f'uint8, got {image.shape} of {image.dtype}; remove '
                 'mmdcl.DeviceViewsHook for this dataset'
             )
-        return image, [step for x in self.there for step in _draw(x)]
+        return image, [step for x in self.there for step in draw(x)]
 
 
 @TRANSFORMS.register_module()
@@ -201,7 +202,7 @@ class SplitViews:
     def __init__(self, transforms: list) -> None:
         places = [i for i, x in enumerate(transforms) if type(x) is MultiView]
         if len(places) != 1:
-            raise TypeError(
+            raise UserTypeError(
                 'mmdcl.DeviceViewsHook needs a pipeline with one MultiView, '
                 f'got {_names(transforms)}'
             )
@@ -235,8 +236,8 @@ class SplitViews:
         for number, view in enumerate(self.views):
             image, drawn = view(dict(results))
             # No copy after torch's resizing, whose rows are those already.
-            rows = np.ascontiguousarray(image.transpose(2, 0, 1))
-            images.append(torch.from_numpy(rows))
+            planes = np.ascontiguousarray(image.transpose(2, 0, 1))
+            images.append(torch.from_numpy(planes))
             for slot, step in enumerate(drawn):
                 steps[number, slot, : len(step)] = step
         results['img'] = images

@@ -2,21 +2,20 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
-from mmdcl.cli import provenance as tool
+from mmdcl import __version__
+from mmdcl.cli.provenance import commit, machine
 
 
 @pytest.fixture
-def git(tmp_path, monkeypatch):
+def git(tmp_path):
     """A repository with code and results; returns git in it."""
     for name in ('tools', 'results'):
         tmp_path.joinpath(name).mkdir()
         tmp_path.joinpath(name, 'a.txt').write_text('first\n')
-    monkeypatch.setattr(tool, '_PACKAGE', tmp_path / 'tools')
     who = ['-c', 'user.name=a', '-c', 'user.email=a@b']
 
     def git(*command):
@@ -36,29 +35,37 @@ def git(tmp_path, monkeypatch):
 
 
 def test_commit_and_changes(git, tmp_path):
-    commit = git('rev-parse', '--short', 'HEAD')
-    assert tool.provenance()['commit'] == commit
+    package = tmp_path / 'tools'
+    first = git('rev-parse', '--short', 'HEAD')
+    assert commit(package) == first
     tmp_path.joinpath('results/a.txt').write_text('grows\n')
     tmp_path.joinpath('notes.txt').write_text('not tracked\n')
-    assert tool.provenance()['commit'] == commit
+    assert commit(package) == first
     tmp_path.joinpath('tools/a.txt').write_text('changed\n')
-    assert tool.provenance()['commit'] == f'{commit}+changes'
+    assert commit(package) == f'{first}+changes'
     git('commit', '-q', '-m', 'second', 'tools/a.txt')
-    after = tool.provenance()['commit']
-    assert after == git('rev-parse', '--short', 'HEAD') != commit
+    assert commit(package) == git('rev-parse', '--short', 'HEAD') != first
 
 
-def test_machine(monkeypatch):
-    answers = {'nvidia-smi': 'GPU A\nGPU B'}
-    monkeypatch.setattr(
-        tool, '_shell', lambda *command: answers.get(command[0], '')
+def test_what_is_installed_has_a_version(git, tmp_path):
+    """Also in an environment below somebody's repository."""
+    installed = tmp_path / 'venv/site-packages/mmdcl'
+    installed.mkdir(parents=True)
+    assert commit(installed) == f'mmdcl {__version__}'
+
+
+def test_machine(tmp_path, monkeypatch):
+    program = tmp_path / 'nvidia-smi'
+    program.write_text('#!/bin/sh\necho GPU A\necho GPU B\n')
+    program.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert re.fullmatch(
+        rf'.+, {os.cpu_count()} cores, GPU A, GPU B', machine()
     )
-    found = tool.provenance()['machine']
-    assert re.fullmatch(rf'.+, {os.cpu_count()} cores, GPU A, GPU B', found)
-    answers.clear()
-    assert tool.provenance()['machine'].endswith(' cores, no GPU')
+    program.unlink()
+    assert machine().endswith(' cores, no GPU')
 
 
-def test_a_program_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(shutil, 'which', lambda name: None)
-    assert tool.provenance()['commit'] == ''
+def test_a_program_that_is_not_there(git, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', '')
+    assert commit(tmp_path / 'tools') == ''

@@ -95,10 +95,10 @@ def tools(monkeypatch, tmp_path):
         tmp_path.joinpath(name).touch()
 
     def run(command, stdout, **kwargs):
-        _, script, *rest = map(str, command)
-        calls.append([Path(script).name, *rest])
+        _, _, _, name, *rest = map(str, command)
+        calls.append([name, *rest])
         work_dir = Path(rest[rest.index('--work-dir') + 1])
-        if Path(script).name == 'test.py':
+        if name == 'test':
             out = Path(rest[rest.index('--out') + 1])
             out.write_text(json.dumps({'top1': 7.0}))
             return SimpleNamespace(returncode=0)
@@ -130,7 +130,7 @@ def start(monkeypatch, *flags):
 def test_runs_are_trained_tested_and_not_repeated(tools, monkeypatch):
     flags = ('a.py', 'b.py', '--temperatures', '0.1', '0.5', '--seeds', '3')
     start(monkeypatch, *flags)
-    trained = [call for call in tools if call[0] == 'train.py']
+    trained = [call for call in tools if call[0] == 'train']
     assert len(trained) == 4
     assert trained[0][1:5] == [
         'a.py',
@@ -139,7 +139,7 @@ def test_runs_are_trained_tested_and_not_repeated(tools, monkeypatch):
         'randomness.seed=3',
     ]
     assert len({call[-1] for call in trained}) == 4  # work_dirs
-    tested = [call for call in tools if call[0] == 'test.py']
+    tested = [call for call in tools if call[0] == 'test']
     assert {call[2] for call in tested} == {'epoch_2.pth'}
     rows = sweep.read_rows(Path('out/runs.jsonl'))
     first = next(r for r in rows if r['temperature'] == 0.1)
@@ -163,10 +163,10 @@ def test_a_failure_is_told_and_repeated(tools, monkeypatch, capsys):
         with pytest.raises(SystemExit, match='1 runs failed; run again'):
             start(monkeypatch, *flags)
         said = capsys.readouterr().out
-        assert 'train.py.out ends in' in said
+        assert 'train.out ends in' in said
         assert '19\n    out of memory' in said
         assert '\n    5\n' not in said
-    assert [call[0] for call in tools] == ['train.py']
+    assert [call[0] for call in tools] == ['train']
     assert len(sweep.read_rows(Path('out/runs.jsonl'))) == 1
     with pytest.raises(SystemExit, match='all 1 runs failed'):
         start(
@@ -205,5 +205,5 @@ def test_configs_of_one_name_are_refused(tools, monkeypatch):
     assert len(tools) == 2
     with pytest.raises(SystemExit, match=r'other/a\.py and a\.py would share'):
         start(monkeypatch, 'other/a.py', *few)
-    with pytest.raises(SystemExit, match='no config gone'):
+    with pytest.raises(FileNotFoundError, match='no config gone'):
         start(monkeypatch, 'gone.py', *few)

@@ -81,7 +81,8 @@ def test_a_folder_in_use_a_killed_run_and_a_broken_checkpoint(
     assert f'passed over: {last} is cut short' in out
     assert 'last_checkpoint is not UTF-8 and was ignored' in out
     assert f'resuming {run}/epoch_{epochs - 2}.pth, the newest good' in out
-    assert f'resumed epoch: {epochs - 2}, iter: {2 * epochs - 4}' in out
+    done = f'{epochs - 2} epochs, {2 * epochs - 4} iterations'
+    assert f'resumed from run/epoch_{epochs - 2}.pth after {done}' in out
     assert run.joinpath(f'epoch_{epochs}.pth').is_file()
     assert not run.joinpath('.running').exists()
     assert not tmp_path.joinpath('work_dirs').exists()

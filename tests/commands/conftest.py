@@ -4,7 +4,7 @@ from tests.commands import drawn
 from tests.commands.documented import typed
 
 CLASSES = f'metainfo.classes=({",".join(drawn.IMAGENET)})'
-CIFAR = '1xb256_cifar10.py --data-root data/cifar10'
+CIFAR = '1xb256_cifar10 --data-root data/cifar10'
 WORK_DIR = 'work_dirs/dcl_resnet18_1xb256_cifar10'
 SMALL = ['train_cfg.max_epochs=1', 'train_dataloader.batch_size=40']
 SMALL += ['train_dataloader.num_workers=1', 'model.backbone.base_channels=8']
@@ -24,7 +24,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def trained(place):
-    """What the README's first training printed."""
+    """What the first training on images printed."""
     return typed(CIFAR, place, '--cfg-options', *SMALL)
 
 
@@ -38,10 +38,8 @@ def resnet50(place):
         'test_dataloader.num_workers=0',
     ]
     options += ['train_cfg.val_interval=1', 'default_hooks.logger.interval=1']
-    for name in ('train', 'val'):
-        options += [f'{name}_dataloader.dataset.{CLASSES}']
     typed(
-        'dist_train.sh',
+        '--gpus 8 --amp',
         place,
         '--cfg-options',
         *options,

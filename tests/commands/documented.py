@@ -9,29 +9,66 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / 'README.md', ROOT / 'configs/benchmarks/README.md')
+PAGES = (
+    ROOT / 'README.md',
+    *sorted(ROOT.glob('docs/*.md')),
+    ROOT / 'configs/benchmarks/README.md',
+)
 _SECONDS = 1500
+_VARIABLE = re.compile(r'(\w+)=(.*)', re.S)
 
 
-def documented() -> list[str]:
-    """Every command of ours in the blocks of shell, its lines joined."""
-    found = []
-    for page in PAGES:
-        for block in re.findall(r'```bash\n(.*?)```', page.read_text(), re.S):
-            lines = block.replace('\\\n', ' ').splitlines()
-            ours = [line.partition(' # ')[0] for line in lines]
-            ours = [line for line in ours if re.match(r'\S+ tools/', line)]
-            found += [' '.join(line.split()) for line in ours]
+def blocks(language: str) -> list[str]:
+    """Every block of that language, of all pages."""
+    fence = re.compile(rf'^```{language}\n(.*?)^```', re.S | re.M)
+    return [text for page in PAGES for text in fence.findall(page.read_text())]
+
+
+def block(part: str) -> str:
+    """The block of Python that is meant by a part of it."""
+    found = meant(part, blocks('python'))
+    assert found, part
     return found
 
 
+def documented() -> list[str]:
+    """Every command in the blocks of shell, once.
+
+    Lines that go on are joined; a here-document and what only names a
+    variable are left out.
+    """
+    found = []
+    for text in blocks('bash'):
+        text = re.sub(r"<<'(\w+)'\n.*?\n\1\n", '\n', text, flags=re.S)
+        lines = text.replace('\\\n', ' ').splitlines()
+        lines = [' '.join(line.partition(' # ')[0].split()) for line in lines]
+        found += [
+            line
+            for line in lines
+            if line and not re.fullmatch(r'\w+=\S+', line)
+        ]
+    return list(dict.fromkeys(found))
+
+
 def command_with(part: str) -> str:
-    """The documented command with this in it."""
-    found = [command for command in documented() if part in command]
-    if len(found) > 1:
-        found = [command for command in found if command.endswith(part)]
-    assert len(found) == 1, f'{part}: {found}'
-    return found[0]
+    """The documented command that is meant by a part of it."""
+    found = meant(part, documented())
+    assert found, part
+    return found
+
+
+def meant(part: str, texts: list[str]) -> str | None:
+    """The text that equals ``part``, or the only one with it, or at its end.
+
+    Returns:
+        Nothing if there is none, or if there are several.
+    """
+    holds = [text for text in texts if part in text]
+    ends = [text for text in holds if text.endswith(part)]
+    for found in ([part] if part in texts else [], holds, ends):
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 def typed(
@@ -53,11 +90,28 @@ def typed(
         instead: Words of it, and what stands for them here.
         code: The exit code it must have.
     """
-    command = command_with(part)
-    for word, other in (instead or {}).items():
-        assert word in command, command
-        command = command.replace(word, other)
-    return run([*shlex.split(command), *options], place, code)
+    words, variables = split(command_with(part), instead)
+    return run([*words, *options], place, code, **variables)
+
+
+def split(
+    command: str, instead: dict[str, str] | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """Its words, and the variables that it sets before them.
+
+    Args:
+        command: As documented.
+        instead: Parts of it, and what stands for them here.
+    """
+    for part, other in (instead or {}).items():
+        assert part in command, command
+        command = command.replace(part, other)
+    words = shlex.split(command)
+    variables = {}
+    while set_here := _VARIABLE.fullmatch(words[0]):
+        variables[set_here[1]] = set_here[2]
+        del words[0]
+    return words, variables
 
 
 def prepared(words: list, place: Path, **variables: str) -> dict:

@@ -170,12 +170,20 @@ def test_a_step_and_a_metric(dataset, user, checkpoint):
     assert 'backbone: all 318 tensors come from' in said
 
 
-def test_blood_cells(user, checkpoint):
-    """At the size of a CPU core, the command that once needed operators."""
+def test_from_zero_to_a_detector(user):
+    """At the size of a CPU core, pretraining included."""
     drawn.bccd(user / 'data/BCCD')
-    options = ['train_cfg.max_iters=2', 'default_hooks.checkpoint.interval=2']
-    words = ['python', 'tools/evaluate.py', checkpoint]
-    words += ['--protocol', 'detection', '--dataset', 'bccd']
-    run([*words, '--cfg-options', *options], user)
+    options = ['train_cfg.max_epochs=1', 'train_dataloader.batch_size=4']
+    options += ['train_dataloader.num_workers=0']
+    options += ['default_hooks.checkpoint.interval=1']
+    pretrain = 'mmdcl train dcl_slimr18_1xb32_bccd'
+    typed(pretrain, user, '--cfg-options', *options)
+    options = ['--cfg-options', 'train_cfg.max_iters=2']
+    options += ['default_hooks.checkpoint.interval=2']
+    for flag in ('', ' --random-init'):
+        part = f'--dataset bccd{flag}'
+        typed(part, user, *options, instead={'epoch_60': 'epoch_1'})
     lines = user.joinpath('work_dirs/evaluate.jsonl').read_text().splitlines()
-    assert 'coco/bbox_mAP_50' in json.loads(lines[-1])['metrics']
+    rows = [json.loads(line) for line in lines[-2:]]
+    assert [row['weights'] for row in rows] == ['pretrained', 'random']
+    assert all('coco/bbox_mAP_50' in row['metrics'] for row in rows)

@@ -9,14 +9,7 @@ import torch
 
 from tests.commands import drawn
 from tests.commands.conftest import CLASSES
-from tests.commands.documented import PAGES, ROOT, logged, run
-
-
-def block(page: int, part: str) -> str:
-    """The documented block of Python with this in it."""
-    found = re.findall(r'```python\n(.*?)```', PAGES[page].read_text(), re.S)
-    (text,) = [text for text in found if part in text]
-    return text
+from tests.commands.documented import ROOT, block, logged, run
 
 
 def upstream(package: str) -> Path:
@@ -35,9 +28,9 @@ IMAGES += ['train_cfg.max_epochs=1', 'default_hooks.logger.interval=1']
 
 @pytest.mark.parametrize('views', [False, True], ids=['head', 'views'])
 def test_a_pipeline_of_mmpretrain_takes_our_loss(place, views):
-    text = block(0, 'mocov2/mocov2_resnet50')
+    text = block('mocov2/mocov2_resnet50')
     if views:
-        text += block(0, 'DeviceViewsHook')
+        text += block('DeviceViewsHook')
     name = f'mine{"_views" * views}'
     place.joinpath(f'{name}.py').write_text(text)
     options = [*SMALL, *IMAGES, 'model.queue_len=16']
@@ -57,7 +50,7 @@ def test_a_detector_of_mmdet_starts_from_our_weights(place, resnet50):
     text = f"_base_ = '{ROOT / 'configs/benchmarks/detection_bccd.py'}'\n"
     text += 'model = dict(backbone=dict(depth=50), neck=dict(in_channels='
     text += f'[256, 512, 1024, 2048]))\nC = {resnet50!r}\n'
-    text += block(1, 'custom_imports')
+    text += block('custom_imports')
     place.joinpath('mine_detector.py').write_text(text)
     options = [*SMALL, 'train_cfg.max_iters=1', 'test_dataloader=None']
     options += ['test_evaluator=None', 'test_cfg=None']

@@ -18,6 +18,7 @@ from mmdcl.configs import find_config
 from mmdcl.downstream import labels
 from mmdcl.downstream.adoption import adopt_backbone
 from mmdcl.downstream.weights import WeightsCheck, no_other_weights
+from mmdcl.errors import UserError
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -134,11 +135,11 @@ def test_a_network_that_masks_is_taken_without_masks():
 def test_what_cannot_be_classified_is_said():
     tokens = dict(VIT, out_type='raw')
     checkpoint, _ = pretrained(tokens)
-    with pytest.raises(SystemExit, match=r'gives tokens .*out_type='):
+    with pytest.raises(UserError, match=r'gives tokens .*out_type='):
         adopt_backbone(classifier(), checkpoint)
     adopt_backbone(classifier(), checkpoint, pooled=False)  # kNN averages
     checkpoint, _ = pretrained(dict(SWIN, use_abs_pos_embed=True))
-    with pytest.raises(SystemExit, match=r'SwinTr.* cannot be frozen'):
+    with pytest.raises(UserError, match=r'SwinTr.* cannot be frozen'):
         adopt_backbone(classifier(), checkpoint, frozen=True)
 
 
@@ -170,17 +171,17 @@ def test_what_no_detector_takes_is_refused_at_once():
     ours = dict(type='ResNet', depth=50)
     for other, name in ((VIT, 'VisionTransformer'), (SWIN, 'SwinTransformer')):
         checkpoint, _ = pretrained(other)
-        with pytest.raises(SystemExit, match=f'has a {name}, but .* a ResNet'):
+        with pytest.raises(UserError, match=f'has a {name}, but .* a ResNet'):
             adopt_backbone(detector(ours), checkpoint)
         init_default_scope('mmpretrain')
     cifar = dict(type='ResNet_CIFAR', depth=18)
     checkpoint, _ = pretrained(cifar)
-    with pytest.raises(SystemExit, match=r'has a ResNet_CIFAR, but'):
+    with pytest.raises(UserError, match=r'has a ResNet_CIFAR, but'):
         adopt_backbone(detector(ours), checkpoint)
     absolute = dict(SWIN, use_abs_pos_embed=True)
     init_default_scope('mmpretrain')
     checkpoint, _ = pretrained(absolute)
-    with pytest.raises(SystemExit, match='absolute positions'):
+    with pytest.raises(UserError, match='absolute positions'):
         adopt_backbone(detector(dict(type='SwinTransformer')), checkpoint)
 
 
@@ -201,11 +202,11 @@ def test_defaults_of_the_checkpoint_count_too():
 def test_a_bare_file_is_tried_as_the_user_said():
     network = upstream.ResNet_CIFAR(depth=18)
     bare = dict(state_dict=network.state_dict())
-    with pytest.raises(SystemExit, match=r'such as model\.backbone\.depth'):
+    with pytest.raises(UserError, match=r'such as model\.backbone\.depth'):
         adopt_backbone(classifier(), bare)
     said = {'model.backbone.depth': 18}
     cfg = classifier(depth=18)
-    with pytest.raises(SystemExit) as error:
+    with pytest.raises(UserError) as error:
         adopt_backbone(cfg, bare, options=said)
     assert 'tried, with model.backbone.depth=18' in str(error.value)
     assert 'such as' not in str(error.value).splitlines()[-1]
@@ -292,7 +293,7 @@ def test_a_part_that_is_missing_is_named(loader):
     parts |= dict(test_dataloader=dict(dataset=dict(type='A')))
     parts |= dict(test_evaluator=dict(type='Accuracy'))
     labels.check_parts(Config(parts))
-    with pytest.raises(SystemExit, match=rf'has no {loader} \(it is None\)'):
+    with pytest.raises(UserError, match=rf'has no {loader} \(it is None\)'):
         labels.check_parts(Config({**parts, loader: None}))
 
 
@@ -350,7 +351,9 @@ def test_lines_of_several_runs_stay_whole(tmp_path):
     table = tmp_path / 'new' / 'found.md'
     lines = [f'{i}' * 3_000_000 for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda x: evaluate._append(table, x, 'head\n'), lines))
+        list(
+            pool.map(lambda x: evaluate.append_line(table, x, 'head\n'), lines)
+        )
     head, *rest = table.read_text().splitlines()
     assert head == 'head'
     whole = sorted(rest) == lines

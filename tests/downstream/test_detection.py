@@ -7,6 +7,7 @@ import torch
 
 from mmdcl.cli import evaluate, train
 from mmdcl.cli.main import parse
+from mmdcl.errors import UserError
 from tests.commands import drawn
 
 pytest.importorskip('mmdet')
@@ -82,17 +83,17 @@ def test_a_detector_starts_from_every_tensor_and_learns(
 
 def test_what_stops_it(checkpoint, data, tmp_path, monkeypatch):
     few = 'train_dataloader.dataset.metainfo.classes=(RBC,WBC)'
-    with pytest.raises(SystemExit, match=r'2 classes.*bbox_head\.num_cl.*=2'):
+    with pytest.raises(UserError, match=r'2 classes.*bbox_head\.num_cl.*=2'):
         run(monkeypatch, checkpoint, data, few)
     other = 'train_dataloader.dataset.metainfo.classes=(cat,dog,cow)'
-    with pytest.raises(SystemExit, match=r'is empty: .*cat'):
+    with pytest.raises(UserError, match=r'is empty: .*cat'):
         run(monkeypatch, checkpoint, data, other)
     empty = 'test_dataloader.dataset.ann_file=ImageSets/Main/empty.txt'
-    with pytest.raises(SystemExit, match=r'test_dataloader.*is empty'):
+    with pytest.raises(UserError, match=r'test_dataloader.*is empty'):
         run(monkeypatch, checkpoint, data, empty)
-    with pytest.raises(SystemExit, match=r'no .*trainval\.txt; set .*--data'):
+    with pytest.raises(UserError, match=r'no .*trainval\.txt; set .*--data'):
         run(monkeypatch, checkpoint, tmp_path)
-    with pytest.raises(SystemExit, match=r'1024 channels.* not 128'):
+    with pytest.raises(UserError, match=r'1024 channels.* not 128'):
         run(monkeypatch, checkpoint, data, dataset='voc0712', small=[])
     deep = 'model.backbone.depth=34'
     with pytest.raises(ValueError, match='80 missing'):

@@ -13,9 +13,11 @@ import pytest
 import torch
 from torchvision.ops import roi_align as reference_align
 
+from mmdcl.downstream import operators
+
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
-    from mmdcl import mmcv_ops
+    operators.stand_in()
 
 ops = importlib.import_module('mmcv.ops')  # after the stand-in is there
 
@@ -49,7 +51,7 @@ def test_nms(count, threshold, offset):
     wanted = nms_by_definition(found, scores, threshold, offset)
     _, kept = ops.nms(found, scores, threshold, offset=offset)
     assert kept.tolist() == wanted
-    stood_in = mmcv_ops.nms(found, scores, threshold, offset)
+    stood_in = operators.nms(found, scores, threshold, offset)
     assert stood_in.tolist() == wanted
 
 
@@ -89,16 +91,16 @@ def test_roi_pool_of_whole_boxes_by_definition():
     argmax = torch.zeros(2, 3, 2, 4, dtype=torch.int)
     size = dict(pooled_height=2, pooled_width=4, spatial_scale=1.0)
     with torch.no_grad():
-        mmcv_ops.roi_pool_forward(features, rois, pooled, argmax, **size)
+        operators.roi_pool_forward(features, rois, pooled, argmax, **size)
     assert torch.equal(pooled, wanted)
     gradient = torch.autograd.grad(wanted.sum(), features)[0]
     found = torch.zeros_like(features)
     weight = torch.ones_like(pooled)
-    mmcv_ops.roi_pool_backward(weight, rois, argmax, found, **size)
+    operators.roi_pool_backward(weight, rois, argmax, found, **size)
     assert torch.equal(found, gradient)
 
 
-@pytest.mark.skipif(not mmcv_ops.stand_in(), reason='mmcv is compiled')
+@pytest.mark.skipif(not operators.stand_in(), reason='mmcv is compiled')
 def test_what_is_missing_fails_when_it_is_called():
     with pytest.raises(NotImplementedError, match=r'softnms .*build_mmcv'):
         ops.soft_nms(boxes(3), torch.rand(3))
@@ -113,17 +115,17 @@ def test_a_real_extension_is_never_replaced(monkeypatch, recwarn):
     real = ModuleType('mmcv._ext')
     real.__spec__ = ModuleSpec('mmcv._ext', None)
     monkeypatch.setitem(sys.modules, 'mmcv._ext', real)
-    assert not mmcv_ops.stand_in()
+    assert not operators.stand_in()
     assert sys.modules['mmcv._ext'] is real
     assert not recwarn
 
 
 def test_it_warns_once(monkeypatch, recwarn):
     monkeypatch.delitem(sys.modules, 'mmcv._ext', raising=False)
-    monkeypatch.setattr(mmcv_ops, 'find_spec', sys.modules.get)
-    monkeypatch.setattr(mmcv_ops, '_catch_up', list)
-    assert mmcv_ops.stand_in()
-    assert mmcv_ops.stand_in()
+    monkeypatch.setattr(operators, 'find_spec', sys.modules.get)
+    monkeypatch.setattr(operators, 'catch_up', list)
+    assert operators.stand_in()
+    assert operators.stand_in()
     (warning,) = recwarn
     assert 'stand in for them' in str(warning.message)
 
@@ -133,7 +135,7 @@ import contextlib, importlib, json, sys
 for name in sys.argv[1:]:
     with contextlib.suppress(ImportError):  # mmdet's, without operators
         importlib.import_module(name)
-import mmdcl.downstream.operators
+import mmdcl.downstream.with_operators
 import mmdet.models
 import mmpretrain.models.utils
 import mmseg.models

@@ -18,9 +18,7 @@ OPTIMIZER = dict(type='SGD', lr=0.1)
     ('computes', 'dtype'), [(True, torch.bfloat16), (False, torch.float32)]
 )
 def test_trains_under_autocast(computes, dtype, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        bfloat16, '_computes_bfloat16', lambda device: computes
-    )
+    monkeypatch.setattr(bfloat16, 'computes_bfloat16', lambda device: computes)
     run = runner(
         tmp_path,
         model=SIMCLR,
@@ -61,7 +59,7 @@ def step(context, wrapper=OptimWrapper):
 
 def test_loss_and_gradient_are_those_of_autocast(monkeypatch):
     """Bit for bit, and near those of float32; DCL's loss may be negative."""
-    monkeypatch.setattr(bfloat16, '_computes_bfloat16', lambda device: True)
+    monkeypatch.setattr(bfloat16, 'computes_bfloat16', lambda device: True)
     loss, gradient = step(nullcontext(), BFloat16OptimWrapper)
     wanted, reference = step(torch.autocast('cpu', torch.bfloat16))
     assert loss == wanted

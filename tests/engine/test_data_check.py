@@ -116,7 +116,7 @@ def test_names_in_another_order_are_refused(tmp_path):
         check_classes(dict(train=train, val=val))
 
 
-def run(work_dir, train, val, **overrides):
+def run(work_dir, train, val, with_label=True, **overrides):
     views = [LOAD, *VIEWS]
     plain = [LOAD, *PLAIN]
     loaders = [
@@ -133,6 +133,7 @@ def run(work_dir, train, val, **overrides):
             ('test', val, plain),
         )
     ]
+    loaders[0]['dataset']['with_label'] = with_label
     cfg = dict(train_dataloader=loaders[0], val_dataloader=loaders[1])
     cfg['custom_hooks'] = [dict(type='mmdcl.DataCheckHook')]
     return runner(work_dir, **{**cfg, **overrides})
@@ -179,8 +180,7 @@ def test_labels_of_training_do_not_matter_beside_a_bank(tmp_path):
 def test_a_bank_without_labels_is_refused_at_once(tmp_path):
     train = folders(tmp_path / 'train', 'part1', 'part2')
     val = folders(tmp_path / 'val', 'ant', 'bee')
-    stopped = run(tmp_path / 'work', train, val)
-    stopped._train_dataloader['dataset']['with_label'] = False
+    stopped = run(tmp_path / 'work', train, val, with_label=False)
     with pytest.raises(ValueError, match=r'bank from train_dataloader.*False'):
         stopped.train()
     assert stopped.iter == 0

@@ -52,7 +52,7 @@ def test_training_skips_it_and_the_bank_leaves_it_out(
     assert '1 skipped so far' in said
     assert 'kNN bank: left out 1 images that cannot be read' in said
     assert len(run.val_loop.bank_loader.dataset) == 40
-    with pytest.raises(ValueError, match=r'k=40 .* holds only 39'):
+    with pytest.raises(ValueError, match=r'40 neighbours, .* has 39 images'):
         runner(
             tmp_path / 'work',
             train_dataloader=images(folder, load),
@@ -75,7 +75,7 @@ def test_it_is_refused_among_the_images_to_classify(folder, tmp_path):
                 type='mmdcl.KNNValLoop', bank_dataloader=images(folder, load)
             ),
         )
-        run.val_loop._bank_cfg['dataset']['pipeline'][1] = resize
+        run.val_loop.bank_cfg['dataset']['pipeline'][1] = resize
         with pytest.raises(OSError, match=r'1 of the images .*dark/03\.png'):
             run.val()
 

@@ -83,9 +83,17 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
     other = runner(
         tmp_path, model=wider, custom_hooks=HOOKS[1:2], load_from=path
     )
-    match = r'another architecture.*backbone\.layer1.*in the model and \('
+    match = r'(?s)another architecture.* of another shape: backbone\.layer1\.'
     with pytest.raises(ValueError, match=match):
         other.val()
+
+    deeper = dict(SIMCLR, backbone=dict(BACKBONE, depth=34))
+    other = runner(tmp_path / 'deeper', model=deeper)
+    other.save_checkpoint(str(tmp_path), 'deeper.pth', save_optimizer=False)
+    path = str(tmp_path / 'deeper.pth')  # has all that the other one needs
+    same = runner(tmp_path, custom_hooks=HOOKS[1:2], load_from=path)
+    with pytest.raises(ValueError, match=r' unexpected: backbone\.layer1\.2'):
+        same.val()
 
 
 def test_progress_shows_the_way_and_draws_the_curves(

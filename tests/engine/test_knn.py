@@ -116,7 +116,7 @@ def test_features_that_are_not_finite(tmp_path, monkeypatch):
     run = runner(tmp_path)
     said = []
     monkeypatch.setattr(run.logger, 'warning', said.append)
-    bank, _, numbers = run.val_loop._bank()
+    bank, _, numbers = run.val_loop.bank_features()
     assert bank.isfinite().all()
     assert numbers.tolist() == [*range(3), *range(4, 256)]
     assert said == [
@@ -154,7 +154,7 @@ def test_the_bank_holds_each_training_image_once(wrapper, tmp_path):
         ),
     }[wrapper]
     run = runner(tmp_path, train_dataloader=train)
-    bank, labels, numbers = run.val_loop._bank()
+    bank, labels, numbers = run.val_loop.bank_features()
     expected = 100 if wrapper == 'RepeatDataset' else 200
     assert len(bank) == len(labels) == expected
     assert numbers.tolist() == list(range(expected))

@@ -126,7 +126,7 @@ def test_killed_and_resumed_equals_uninterrupted(
 def batches(work_dir, workers=0, epochs=2, **kwargs):
     """What the model is shown, without training it."""
     run = build(work_dir, workers=workers, **kwargs)
-    loop = run.build_train_loop(run._train_loop)
+    loop = run.train_loop
     found = []
     for _ in range(epochs):
         loop.dataloader.sampler.set_epoch(loop.epoch)
@@ -237,7 +237,7 @@ def test_resumed_by_hand(tmp_path):
     hooks = dict(checkpoint=dict(EVERY_5, max_keep_ckpts=9))
     build(tmp_path, default_hooks=hooks).train()
     run = build(tmp_path / 'again')
-    run._train_loop = run.build_train_loop(run._train_loop)
+    assert run.train_loop.iter == 0  # which builds it
     run.resume(str(tmp_path / 'iter_5.pth'))
     run.train()
     assert run.iter == 12

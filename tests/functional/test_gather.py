@@ -1,15 +1,14 @@
-import sys
-
 import pytest
 import torch
 import torch.distributed as dist
 
 from mmdcl.functional import (
-    gather,
-    gather_rows,
+    gather_with_gradient,
+    gather_without_gradient,
     global_means,
     stream_rows,
 )
+from mmdcl.functional.gather import Peers
 from tests.ranks import on_ranks
 
 SIZES = (3, 1, 2)
@@ -22,14 +21,16 @@ def share(rank, sizes):
 
 def gather_and_differentiate(rank, x, sizes):
     mine = x[share(rank, sizes)].clone().requires_grad_()
-    gathered, start = gather_rows(mine)
+    gathered = gather_with_gradient(mine)
+    constant = gather_without_gradient(mine)
     weight = torch.arange(1, len(x) + 1)[:, None] * (rank + 1)
     (gathered**2 * weight).sum().backward()
     tiles = [
         tile[0].clone()
         for tile in stream_rows(x[share(rank, sizes)], device=x.device, tile=2)
     ]
-    return gathered.detach(), start, mine.grad, tiles
+    start = Peers(len(mine)).own.start
+    return gathered.detach(), constant, start, mine.grad, tiles
 
 
 @pytest.mark.parametrize('ranks', [2, 3])
@@ -38,9 +39,11 @@ def test_rows_of_all_ranks_and_the_sum_of_their_gradients(ranks):
     x = torch.randn(sum(sizes), 4, dtype=torch.double)
     results = on_ranks(ranks, gather_and_differentiate, x, sizes)
     factor = torch.arange(1, len(x) + 1)[:, None] * sum(range(1, ranks + 1))
-    for rank, (gathered, start, grad, tiles) in enumerate(results):
+    for rank, (gathered, constant, start, grad, tiles) in enumerate(results):
         part = share(rank, sizes)
         assert torch.equal(gathered, x)
+        assert torch.equal(constant, x)
+        assert not constant.requires_grad
         assert start == part.start
         torch.testing.assert_close(grad, (2 * x * factor)[part])
         assert torch.equal(torch.cat(tiles), x)
@@ -50,22 +53,35 @@ def test_rows_of_all_ranks_and_the_sum_of_their_gradients(ranks):
 def gather_as_on_gpus(rank, x, sizes):
     """NCCL has no group for tensors of the host."""
     dist.get_backend_config = lambda: 'cuda:nccl'
-    found = [gather(x[share(rank, sizes)]) for _ in range(2)]
-    groups = list(sys.modules[gather.__module__]._HOST_GROUPS.values())
-    return found, len(groups), groups[0] is dist.group.WORLD
+    new_group, all_gather, made, used = dist.new_group, dist.all_gather, [], []
+    dist.new_group = lambda **kw: made.append(new_group(**kw)) or made[-1]
+    dist.all_gather = lambda *args, group=None: (
+        used.append(group) or all_gather(*args, group=group)
+    )
+    found = [
+        gather_with_gradient(x[share(rank, sizes)]),
+        gather_without_gradient(x[share(rank, sizes)]),
+    ]
+    [group] = made
+    ways = [None if x is None else x is group for x in used]
+    return found, dist.get_backend(group), ways
 
 
 def test_sizes_travel_between_hosts_where_the_backend_cannot():
+    """In one group for all time; rows themselves in that of the backend."""
     x = torch.randn(4, 2)
-    for found, groups, world in on_ranks(2, gather_as_on_gpus, x, SIZES[:2]):
+    for found, backend, ways in on_ranks(2, gather_as_on_gpus, x, SIZES[:2]):
         assert all(torch.equal(gathered, x) for gathered in found)
-        assert (groups, world) == (1, False)
+        assert backend == 'gloo'
+        assert ways == [True, None] * 2
 
 
 def test_identity_on_one_process():
-    x = torch.randn(5, 2)
-    assert gather(x) is x
-    assert gather_rows(x) == (x, 0)
+    x = torch.randn(5, 2, requires_grad=True)
+    assert gather_with_gradient(x) is x
+    assert torch.equal(gather_without_gradient(x), x)
+    assert not gather_without_gradient(x).requires_grad
+    assert Peers(5).own == slice(0, 5)
     tiles = list(stream_rows(x, x[:, 0], device=x.device, tile=2))
     assert [len(tile) for tile, _ in tiles] == [2, 2, 1]
     assert torch.equal(torch.cat([tile for tile, _ in tiles]), x)

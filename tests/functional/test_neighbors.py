@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmdcl.functional import knn_scores, nearest
-from mmdcl.functional.neighbors import _keys
+from mmdcl.functional.neighbors import order_keys
 
 
 def data(q=11, m=57, d=6, classes=4):
@@ -154,4 +154,17 @@ def test_defaults_are_those_of_the_literature():
 def test_minus_zero_is_zero():
     number = torch.zeros(1, 1, dtype=torch.long)
     zeros = torch.tensor([[-0.0]]), torch.tensor([[0.0]])
-    assert len({int(_keys(zero, number)) for zero in zeros}) == 1
+    assert len({int(order_keys(zero, number)) for zero in zeros}) == 1
+
+
+def test_torch_before_2_9(monkeypatch):
+    class Matmul:  # of torch 2.1
+        def __getattr__(self, name):
+            raise AssertionError(f'Unknown attribute {name}')
+
+    queries, bank, labels = data()
+    now = nearest(queries, [(bank, labels)], 5)
+    monkeypatch.setattr(torch.backends.cuda, 'matmul', Matmul())
+    then = nearest(queries, [(bank, labels)], 5)
+    for found, again in zip(now, then, strict=True):
+        assert torch.equal(found, again)

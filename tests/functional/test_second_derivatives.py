@@ -9,11 +9,12 @@ from torch.autograd import forward_ad, functional, grad, gradgradcheck
 
 from mmdcl.functional import (
     dcl,
-    gather,
+    gather_with_gradient,
     info_nce,
     neighbor_contrast,
     two_view_contrast,
 )
+from mmdcl.functional.kernel import FEWEST_IMAGES
 from tests.ranks import on_ranks
 
 pytestmark = pytest.mark.filterwarnings(
@@ -84,13 +85,20 @@ WAYS = {
 @pytest.mark.parametrize('way', WAYS)
 def test_tiles_refuse_and_the_whole_matrix_does_not(way, contrast, loss):
     with refused():
-        WAYS[way](mean_loss(contrast, loss, None), views())
+        WAYS[way](mean_loss(contrast, loss, 2), views())
     WAYS[way](mean_loss(contrast, loss, 0), views())
+
+
+def test_few_images_have_all_derivatives_without_being_asked():
+    loss = mean_loss('two views', 'dcl', None)
+    WAYS['grad twice'](loss, views(FEWEST_IMAGES - 1))
+    with refused():
+        WAYS['grad twice'](loss, views(FEWEST_IMAGES))
 
 
 def test_a_graph_of_the_gradient_alone_is_no_reason_to_refuse():
     z = views()
-    loss = mean_loss('two views', 'dcl', None)
+    loss = mean_loss('two views', 'dcl', 2)
     first = grad(loss(*z), z)
     torch.testing.assert_close(grad(loss(*z), z, create_graph=True), first)
 
@@ -99,7 +107,7 @@ def test_neighbours_may_be_constants():
     """As in NNCLR: one of two gradients is not asked for."""
     z = views()
     constant = [x.detach() for x in z]
-    loss = neighbor_contrast(*constant, *z, 0.3).s.sum()
+    loss = neighbor_contrast(*constant, *z, 0.3, tile=2).s.sum()
     first = grad(loss, z, create_graph=True)
     dense = neighbor_contrast(*constant, *z, 0.3, tile=0).s.sum()
     torch.testing.assert_close(first, grad(dense, z))
@@ -109,7 +117,7 @@ def test_neighbours_may_be_constants():
 
 @pytest.mark.parametrize('contrast', CONTRASTS)
 def test_a_temperature_with_a_gradient(contrast):
-    z, step = views(), 1e-6
+    z, epsilon = views(), 1e-6
     tau = torch.tensor(0.3, dtype=torch.double, requires_grad=True)
     for tile, low in ((None, tau), (3, tau), (None, tau * 0.01)):
         with refused():
@@ -126,10 +134,10 @@ def test_a_temperature_with_a_gradient(contrast):
         )
     (found,) = grad(mean_loss(contrast, 'dcl', 0, tau)(*z), tau)
     above, below = (
-        mean_loss(contrast, 'dcl', None, 0.3 + s)(*z) for s in (step, -step)
+        mean_loss(contrast, 'dcl', 2, 0.3 + e)(*z) for e in (epsilon, -epsilon)
     )
-    torch.testing.assert_close(found, (above - below) / (2 * step))
-    constant = mean_loss(contrast, 'dcl', None, tau.detach())(*z)
+    torch.testing.assert_close(found, (above - below) / (2 * epsilon))
+    constant = mean_loss(contrast, 'dcl', 2, tau.detach())(*z)
     torch.testing.assert_close(constant, mean_loss(contrast, 'dcl', 0)(*z))
 
 
@@ -137,7 +145,8 @@ def second(rank, z, sizes):
     """Second derivatives of the sum of all ranks' losses."""
     start = sum(sizes[:rank])
     own = z[:, start : start + sizes[rank]].clone().requires_grad_()
-    loss = gather(two_view_contrast(*own, 0.3, 0).s.square()).sum()
+    rows = two_view_contrast(*own, 0.3, 0).s.square()
+    loss = gather_with_gradient(rows).sum()
     (first,) = grad(loss / len(sizes), own, create_graph=True)
     (first * torch.sin(own)).sum().backward()
     return own.grad

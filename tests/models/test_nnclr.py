@@ -50,11 +50,13 @@ def grads(model):
     return [model.backbone.weight.grad, model.predictor.weight.grad]
 
 
+@pytest.mark.parametrize('tile', [None, 3])
 @pytest.mark.parametrize('negatives', ['other_view', 'both_views'])
 @pytest.mark.parametrize('head', PAPER)
-def test_equals_the_loops_in_value_and_gradient(head, negatives):
+def test_equals_the_loops_in_value_and_gradient(head, negatives, tile):
     """Step by step: empty, filling, full and past the wrap."""
-    model, queue = build(head, size=10, negatives=negatives), []
+    model = build(head, size=10, negatives=negatives, tile=tile)
+    queue = []
     for views in batches(5, 4):
         loss = model(list(views), mode='loss')['loss']
         loss.backward()
@@ -75,9 +77,9 @@ def test_equals_the_loops_in_value_and_gradient(head, negatives):
         queue = [*queue, *F.normalize(z[0].detach(), dim=1)][-10:]
 
 
-def train(rank, head, steps, sizes):
+def train(rank, head, steps, sizes, tile=None):
     """Plain gradient descent; the loss, weights and set after each step."""
-    model = build(head, size=10)
+    model = build(head, size=10, tile=tile)
     parallel = DistributedDataParallel(model) if len(sizes[0]) > 1 else model
     record = []
     for views, split in zip(steps, sizes, strict=True):
@@ -99,6 +101,10 @@ def train(rank, head, steps, sizes):
     return record
 
 
+def train_both_ways(*given):
+    return [train(*given, tile) for tile in (0, 3)]
+
+
 @pytest.mark.parametrize(
     'sizes', [[(3, 1), (2, 2), (4, 0), (0, 3)], [(2, 1, 3), (1, 2, 2)] * 2]
 )
@@ -111,8 +117,11 @@ def test_ranks_equal_one_process_over_several_steps(head, sizes):
     ]
     whole = [(sum(split),) for split in sizes]
     expected = train(0, head, steps, whole)
-    for record in on_ranks(len(sizes[0]), train, head, steps, sizes):
-        torch.testing.assert_close(record, expected)
+    for records in on_ranks(
+        len(sizes[0]), train_both_ways, head, steps, sizes
+    ):
+        for record in records:
+            torch.testing.assert_close(record, expected)
 
 
 def samples(numbers, labels):

@@ -32,8 +32,8 @@ class Flat(nn.Module):
         return (torch.tanh(x.flatten(1) @ self.weight),)
 
 
-def build(head):
-    return SimCLR(Flat(), nn.Identity(), MODELS.build(HEADS[head]))
+def build(head, tile=None):
+    return SimCLR(Flat(), nn.Identity(), MODELS.build(HEADS[head]), tile=tile)
 
 
 def step(model, views):
@@ -43,12 +43,12 @@ def step(model, views):
     return losses['loss'].detach()
 
 
-def step_on_rank(rank, heads, views, sizes):
+def step_on_rank(rank, ways, views, sizes):
     start = sum(sizes[:rank])
     mine = [view[start : start + sizes[rank]] for view in views]
     found = []
-    for head in heads:
-        model = DistributedDataParallel(build(head))
+    for way in ways:
+        model = DistributedDataParallel(build(*way))
         logs = {k: v.detach() for k, v in model(mine, mode='loss').items()}
         model.zero_grad()
         step(model, mine)
@@ -60,9 +60,9 @@ def step_on_rank(rank, heads, views, sizes):
 def test_ranks_equal_one_process(sizes):
     """Loss, logs, averaged gradient; unequal and no images included."""
     views = list(torch.randn(2, sum(sizes), 3, 2, 2, dtype=torch.double))
-    heads = list(HEADS)
-    results = on_ranks(len(sizes), step_on_rank, heads, views, sizes)
-    for i, head in enumerate(heads):
+    ways = [(head, tile) for head in HEADS for tile in (0, 3)]
+    results = on_ranks(len(sizes), step_on_rank, ways, views, sizes)
+    for i, (head, _) in enumerate(ways):
         model = build(head)
         model.zero_grad()
         logs = model.train()(views, mode='loss')
@@ -72,10 +72,11 @@ def test_ranks_equal_one_process(sizes):
             torch.testing.assert_close(rank[i][1], model.backbone.weight.grad)
 
 
+@pytest.mark.parametrize('tile', [None, 3])
 @pytest.mark.parametrize('head', HEADS)
-def test_equals_the_loops_in_value_and_gradient(head):
+def test_equals_the_loops_in_value_and_gradient(head, tile):
     views = list(torch.randn(2, 4, 3, 2, 2, dtype=torch.double))
-    model = build(head)
+    model = build(head, tile)
     loss = step(model, views)
     grad, model.backbone.weight.grad = model.backbone.weight.grad, None
     expected = contrastive(

@@ -38,10 +38,10 @@ def test_loss_inside_autocast_is_that_of_float32(name):
 
     def loss(z):
         if 'NNCLR' in name:
-            rows = neighbor_contrast(*z, head.temperature)
+            contrast = neighbor_contrast(*z, head.temperature)
         else:
-            rows = two_view_contrast(*z[:2], head.temperature)
-        return head.loss_from_rows(rows.pos, rows.s)
+            contrast = two_view_contrast(*z[:2], head.temperature)
+        return head.loss_from_rows(contrast.pos, contrast.s)
 
     expected = loss(z)
     for dtype in (torch.bfloat16, torch.float16):
@@ -71,10 +71,11 @@ def test_trains_under_autocast(name, dtype):
         assert tensor.dtype in (torch.float32, torch.int64)
 
 
+@pytest.mark.parametrize('tile', [0, 8])
 @pytest.mark.parametrize('name', [x for x in ALGORITHMS if 'DCLW' in x])
-def test_compiled_equals_eager(name):
+def test_compiled_equals_eager(name, tile):
     """Losses and gradients over several steps, the support set filling."""
-    eager, compiled = build(name), build(name)
+    eager, compiled = build(name, tile=tile), build(name, tile=tile)
     torch._dynamo.reset()
     forward = torch.compile(compiled, backend='aot_eager')
     for step in views():

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from torch.utils.data import DataLoader, TensorDataset
 
 from mmdcl.datasets import Digits
-from mmdcl.views.hook import _leaves, _restart
+from mmdcl.views.hook import leaves, restart
 from tests.runs import SIMCLR, loader, runner
 
 JITTER = dict(type='ColorJitter', brightness=0.4, contrast=0.4)
@@ -133,7 +133,7 @@ def test_a_pipeline_of_one_view(tmp_path):
 
 def test_wants_a_pipeline():
     with pytest.raises(TypeError, match='a `pipeline`, got TensorDataset'):
-        list(_leaves(TensorDataset(torch.zeros(3))))
+        list(leaves(TensorDataset(torch.zeros(3))))
 
 
 def test_workers_that_have_started_start_again():
@@ -146,6 +146,6 @@ def test_workers_that_have_started_start_again():
     sampler = InfiniteSampler(range(8), shuffle=False)
     batches = DataLoader(range(8), 2, sampler=sampler, num_workers=1)
     loop = SimpleNamespace(dataloader_iterator=Eager(batches))
-    _restart(loop, batches)
+    restart(loop, batches)
     found = [next(loop.dataloader_iterator.batches) for _ in range(9)]
     assert torch.cat(found).tolist() == [*range(8), *range(8), 0, 1]

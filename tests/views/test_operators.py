@@ -9,7 +9,7 @@ import torchvision.transforms.functional as reference
 from PIL import Image, ImageFilter
 
 from mmdcl.views import apply_steps
-from mmdcl.views.operators import Step, _box
+from mmdcl.views.operators import Step, blur_box
 
 IMAGES = 5
 # What a step is to one image of Pillow.
@@ -168,7 +168,7 @@ def test_boxes_spread_like_the_gaussian():
     """Flat, with less at both ends, and of a third of its variance."""
     sigma = torch.linspace(0.02, 4, 400, dtype=torch.float64)
     place = torch.arange(-9, 10)
-    for box, s in zip(_box(sigma, 9), sigma, strict=True):
+    for box, s in zip(blur_box(sigma, 9), sigma, strict=True):
         assert float(box.sum()) == pytest.approx(1)
         assert float((box * place**2).sum()) == pytest.approx(float(s**2) / 3)
         inner, ends = box[box > box.max() * 0.999], box[box > 0]

@@ -10,10 +10,9 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
-from mmdcl.datasets import SplitViews
-from mmdcl.views import apply_steps
+from mmdcl.views import SplitViews, apply_steps
 from mmdcl.views.operators import Step
-from mmdcl.views.split import _draw
+from mmdcl.views.split import draw
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +85,7 @@ def test_distributions_are_the_pipelines(photo):
     total = 400
     for _ in range(total):
         for view in views.views:
-            steps = [s for t in view.there for s in _draw(t)]
+            steps = [s for t in view.there for s in draw(t)]
             orders.add(tuple(s[0] for s in steps if 4 <= s[0] <= 7))
             for step, *value in steps:
                 drawn[step].append(value)

@@ -2,6 +2,7 @@
 
     pip install -c constraints.txt '.[onedl,bench]'
     python tools/speed/loss.py --json loss.json
+    python tools/speed/loss.py --peers tiles dense --images 8 16 32 64
 
 DCL of two views by mmdcl (as `mmdcl.SimCLR` computes it), by the whole matrix
 (`tile=0`), and by lightly; and the InfoNCE of mmpretrain's `SimCLR`. Rounds of
@@ -80,6 +81,7 @@ def mmpretrain() -> Callable:
 PEERS = {
     'mmdcl': lambda: mmdcl(None),
     'dense': lambda: mmdcl(0),
+    'tiles': lambda: mmdcl(256),  # also where `mmdcl` does not choose them
     'lightly': lightly,
     'mmpretrain': mmpretrain,
 }
@@ -160,6 +162,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     names = args.peers or available(PEERS, lightly='lightly')
+    if not args.peers:
+        names.remove('tiles')
     losses = {name: PEERS[name]() for name in names}
     exact = mmdcl(0)
     table = Table(

@@ -1,0 +1,26 @@
+"""How Sphinx makes a site of these pages: `make docs`."""
+
+import mmdcl
+
+project = 'mmdcl'
+version = release = mmdcl.__version__
+copyright = 'the contributors of mmdcl, Apache License 2.0'
+extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
+html_theme = 'furo'
+html_title = f'mmdcl {version}'
+html_show_sourcelink = False
+
+myst_heading_anchors = 3  # `page.md#heading`, as where the pages are read raw
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+autodoc_typehints = 'description'
+autodoc_typehints_description_target = 'documented'
+
+
+def site_links(app, name: str, source: list[str]) -> None:
+    """The one page that lies elsewhere, beside its logs, is runs.md here."""
+    source[0] = source[0].replace('](../results/README.md', '](runs.md')
+
+
+def setup(app) -> None:
+    app.connect('source-read', site_links)

@@ -1,0 +1,170 @@
+"""What a run is made of, each part in a few words; '' if it is not known."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import EpochBasedTrainLoop
+from mmpretrain.models import SimCLR as UpstreamSimCLR
+from torch import nn
+
+from ...engine import KNNValLoop
+from ...models import NNCLR, SimCLR
+
+_IN_BATCH = (NNCLR, SimCLR, UpstreamSimCLR)  # where negatives are
+_ENDLESS = 10**8  # upstream's schedules that never end have 10**9
+
+
+def count(number: int, of: str, plural: str = 's') -> str:
+    """``1 image``, ``1,438 images``."""
+    return f'{number:,} {of}{plural * (number != 1)}'
+
+
+def path_from_here(path: str | os.PathLike[str] | None) -> str:
+    """Without the working folder, if it lies below; an address as it is."""
+    text = str(path or '')
+    if not text or '://' in text:
+        return text
+    absolute, here = Path(text).absolute(), Path.cwd()
+    below = absolute.is_relative_to(here)
+    return str(absolute.relative_to(here) if below else absolute)
+
+
+def data(dataset: Any) -> str:
+    names, inner, root = [], dataset, None
+    while inner is not None:
+        name = type(inner).__name__
+        names += [] if name.startswith('_') else [name]
+        root = getattr(inner, 'data_root', None)
+        inner = getattr(inner, 'dataset', None)
+    text = ' of '.join(names) + (f' in {path_from_here(root)}' * bool(root))
+    if hasattr(dataset, '__len__'):
+        text += f', {count(len(dataset), "image")}'
+    return text
+
+
+def batch_size(loader: Any) -> int:
+    """Images of a batch of this process; 0 if it is not known."""
+    sampler = getattr(loader, 'batch_sampler', None)
+    return loader.batch_size or getattr(sampler, 'batch_size', None) or 0
+
+
+def network(model: nn.Module) -> str:
+    text = type(model).__name__
+    backbone = getattr(model, 'backbone', None)
+    if backbone is not None:
+        depth = getattr(backbone, 'depth', '')
+        text += f', {type(backbone).__name__} {depth}'.rstrip()
+    trained = sum(x.numel() for x in model.parameters() if x.requires_grad)
+    return f'{text}, {trained:,} trained parameters'
+
+
+def negatives(model: nn.Module, images: int) -> str:
+    """For each anchor, of so many images in all processes together."""
+    queue = getattr(model, 'queue_len', None)
+    if queue:
+        return f'{queue:,} for each anchor (the queue)'
+    if not images or not isinstance(model, _IN_BATCH):
+        return ''
+    both = getattr(model, 'negatives', 'both_views') == 'both_views'
+    number = (2 if both else 1) * (images - 1)
+    views = 'both views' if both else 'one view'
+    return f'{number:,} for each anchor ({views} of the other images)'
+
+
+def loss(head: Any) -> str:
+    if head is None:
+        return ''
+    names = [head, getattr(head, 'loss_module', None)]
+    text = ', '.join(type(x).__name__ for x in names if x is not None)
+    temperature = getattr(head, 'temperature', None)
+    if isinstance(temperature, (int, float)):
+        text += f', temperature {temperature:g}'
+    return text
+
+
+def optimizer(wrapper: Any) -> str:
+    """Of one optimizer, with the rates that its schedules start from."""
+    if not _is_one(wrapper):
+        return ''
+    groups = wrapper.optimizer.param_groups
+    rates = [group.get('initial_lr', group['lr']) for group in groups]
+    text = f'{type(wrapper.optimizer).__name__}, lr {max(rates):.4g}'
+    if min(rates) != max(rates):
+        text += f' (some parameters {min(rates):.4g})'
+    for name in ('momentum', 'weight_decay'):
+        most = max(group.get(name) or 0 for group in groups)
+        if most:
+            text += f', {name} {most:.4g}'
+    return text
+
+
+def _is_one(wrapper: Any) -> bool:
+    several = isinstance(wrapper, OptimWrapperDict)
+    return isinstance(wrapper, OptimWrapper) and not several
+
+
+def schedule(runner: Any) -> str:
+    """Kinds, and when each begins and ends, in epochs if training is."""
+    found = runner.param_schedulers or []
+    if isinstance(found, dict):
+        found = [x for some in found.values() for x in some]
+    batches = _batches(runner)
+    texts = []
+    for each in found:
+        text = type(each).__name__
+        if each.end < _ENDLESS:
+            length = batches if batches and not each.by_epoch else 1
+            unit = 'epochs' if batches or each.by_epoch else 'iterations'
+            begin, end = each.begin / length, each.end / length
+            text += f' over {unit} {begin:g} to {end:g}'
+        texts.append(text)
+    return ', then '.join(texts) or 'constant'
+
+
+def _batches(runner: Any) -> int:
+    """Of an epoch; 0 if training is counted in iterations."""
+    by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+    return len(runner.train_dataloader) if by_epoch else 0
+
+
+def length(runner: Any) -> str:
+    batches = _batches(runner)
+    if not batches:
+        return count(runner.max_iters, 'iteration')
+    of = count(batches, 'iteration')
+    return f'{count(runner.max_epochs, "epoch")} of {of}'
+
+
+def progress(runner: Any) -> str:
+    """What is trained already."""
+    done = count(runner.iter, 'iteration')
+    if not _batches(runner):
+        return done
+    return f'{count(runner.epoch, "epoch")}, {done}'
+
+
+def precision(runner: Any) -> str:
+    """What a product of matrices is computed in, in a training step."""
+    if not _is_one(runner.optim_wrapper):
+        return ''
+    ones = torch.ones(8, 8, device=next(runner.model.parameters()).device)
+    with torch.no_grad(), runner.optim_wrapper.optim_context(runner.model):
+        kind = (ones @ ones).dtype
+    text = str(kind).removeprefix('torch.')
+    return text if kind == torch.float32 else f'{text} (autocast)'
+
+
+def validation(runner: Any) -> str:
+    loop = runner.val_loop
+    if loop is None:
+        return ''
+    unit = 'epoch' if _batches(runner) else 'iteration'
+    every = count(runner.val_interval, unit).removeprefix('1 ')
+    text = f'{count(len(loop.dataloader.dataset), "image")}, every {every}'
+    if isinstance(loop, KNNValLoop):
+        ks = ', '.join(map(str, loop.ks))
+        text = f'kNN, k {ks}, temperature {loop.temperature:g}, {text}'
+    return text

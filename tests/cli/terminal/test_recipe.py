@@ -1,0 +1,90 @@
+"""What the card says of configs, of mmdcl and of others."""
+
+import pytest
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
+from mmpretrain.registry import MODELS
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmdcl.cli.terminal import recipe
+from mmdcl.cli.terminal.card import card_of_training
+from tests.runs import BACKBONE, NECK, NNCLR, SIMCLR, VIEWS, loader, runner
+
+MOCO = dict(
+    type='MoCo',
+    queue_len=24,
+    feat_dim=8,
+    backbone=BACKBONE,
+    neck=NECK,
+    head=dict(
+        type='ContrastiveHead',
+        loss=dict(type='CrossEntropyLoss'),
+        temperature=0.2,
+    ),
+)
+UPSTREAM = dict(SIMCLR, type='mmpretrain.SimCLR', head=MOCO['head'])
+
+
+@pytest.mark.parametrize(
+    ('model', 'wanted'),
+    [
+        (SIMCLR, '62 for each anchor (both views of the other images)'),
+        (NNCLR, '31 for each anchor (one view of the other images)'),
+        (dict(NNCLR, negatives='both_views'), '62 for each anchor (both vi'),
+        (MOCO, '24 for each anchor (the queue)'),
+        (UPSTREAM, '62 for each anchor (both views of the other images)'),
+    ],
+)
+def test_negatives(model, wanted):
+    built = MODELS.build(dict(model))
+    assert recipe.negatives(built, 32).startswith(wanted)
+    assert recipe.negatives(nn.Linear(1, 1), 32) == ''
+
+
+def test_what_is_not_known_is_left_out():
+    assert recipe.loss(None) == ''
+    assert recipe.optimizer(OptimWrapperDict()) == ''
+    loop = DataLoader([1, 2], batch_size=None)
+    assert recipe.batch_size(loop) == 0
+
+
+def test_a_run_in_iterations_with_two_rates(tmp_path):
+    run = runner(
+        tmp_path,
+        model=MOCO,
+        train_dataloader=loader(
+            'train', VIEWS, sampler=dict(type='InfiniteSampler')
+        ),
+        train_cfg=dict(by_epoch=False, max_iters=3000, val_interval=1000),
+        optim_wrapper=dict(
+            optimizer=dict(type='SGD', lr=0.3),
+            paramwise_cfg=dict(custom_keys={'neck': dict(lr_mult=0.1)}),
+        ),
+        param_scheduler=[
+            dict(type='LinearLR', by_epoch=False, end=10, start_factor=0.5),
+            dict(type='ConstantLR', by_epoch=False, begin=10),
+        ],
+    )
+    cards = []
+
+    class Look(Hook):
+        def before_train(self, runner):
+            cards.append(card_of_training(runner, 'a note'))
+            raise StopIteration
+
+    run.register_hook(Look())
+    with pytest.raises(StopIteration):
+        run.train()
+    for row in (
+        'negatives   24 for each anchor (the queue)',
+        'loss        ContrastiveHead, CrossEntropyLoss, temperature 0.2',
+        'optimizer   SGD, lr 0.3 (some parameters 0.03)',
+        'schedule    LinearLR over iterations 0 to 10, then ConstantLR',
+        'length      3,000 iterations',
+        'validation  kNN, k 5, temperature 0.07, 359 images, every 1,000 iter',
+        'precision   float32',
+    ):
+        assert f'\n  {row}' in cards[0]
+    assert cards[0].endswith('.log (a note)')
+    assert 'config ' not in cards[0]  # it is of no file
