@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import mmdcl
-from mmdcl.cli.doctor import MAINTAINED, ORIGINAL
+from mmdcl.cli.doctor.distributions import MAINTAINED, ORIGINAL
 
 ROOT = Path(__file__).parents[1]
 

@@ -18,6 +18,7 @@ from mmdcl.checkpoints.architecture import (
     pretraining_config,
 )
 from mmdcl.checkpoints.strict import only_strict
+from mmdcl.cli.main import parse
 from mmdcl.downstream.pretrained_network import build_network, network_config
 from tests.runs import BACKBONE, PLAIN, VIEWS, loader, runner
 
@@ -202,13 +203,13 @@ FILES = {
 }
 
 
-def command(monkeypatch, name, *flags):
-    monkeypatch.setattr('sys.argv', [name, *map(str, flags)])
-    import_module(name).main()
+def command(name, *flags):
+    args = parse(name, [*map(str, flags)])
+    import_module(f'mmdcl.cli.{name}').run(args)
 
 
-def train(monkeypatch, good, *flags):
-    command(monkeypatch, 'train', good / 'run.py', '--work-dir', 'w', *flags)
+def train(good, *flags):
+    command('train', good / 'run.py', '--work-dir', 'w', *flags)
 
 
 def knn_config():
@@ -239,47 +240,47 @@ def hook(path):
     runner(path.parent / 'w', custom_hooks=[found], **small).val()
 
 
-def pretrained(monkeypatch, path, good):
+def pretrained(path, good):
     initial = 'model.backbone.init_cfg'
     initial = [f'{initial}.type=Pretrained', f'{initial}.checkpoint={path}']
-    train(monkeypatch, good, '--cfg-options', *initial)
+    train(good, '--cfg-options', *initial)
 
 
-def pointed(monkeypatch, path, good, *flags):
+def pointed(path, good, *flags):
     folder = path.parent / 'w'
     folder.mkdir()
     path.rename(folder / 'epoch_1.pth')
     (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
-    train(monkeypatch, good, *flags)
+    train(good, *flags)
 
 
 DOORS = {
-    'read_checkpoint': lambda m, p, g: read_checkpoint(p),
-    'load_backbone': lambda m, p, g: load_backbone(build_network(BACKBONE), p),
-    'hook': lambda m, p, g: hook(p),
-    'train resume': lambda m, p, g: train(m, g, '--resume', p),
-    'train bare resume': lambda m, p, g: pointed(m, p, g, '--resume'),
-    'train resume by option': lambda m, p, g: pointed(
-        m, p, g, '--cfg-options', 'resume=True'
+    'read_checkpoint': lambda p, g: read_checkpoint(p),
+    'load_backbone': lambda p, g: load_backbone(build_network(BACKBONE), p),
+    'hook': lambda p, g: hook(p),
+    'train resume': lambda p, g: train(g, '--resume', p),
+    'train bare resume': lambda p, g: pointed(p, g, '--resume'),
+    'train resume by option': lambda p, g: pointed(
+        p, g, '--cfg-options', 'resume=True'
     ),
-    'train load_from by option': lambda m, p, g: train(
-        m, g, '--cfg-options', f'load_from={p}'
+    'train load_from by option': lambda p, g: train(
+        g, '--cfg-options', f'load_from={p}'
     ),
-    'train init_cfg': lambda m, p, g: pretrained(m, p, g),
-    'train pretrained': lambda m, p, g: train(
-        m, g, '--cfg-options', f'model.pretrained={p}'
+    'train init_cfg': lambda p, g: pretrained(p, g),
+    'train pretrained': lambda p, g: train(
+        g, '--cfg-options', f'model.pretrained={p}'
     ),
-    'test': lambda m, p, g: command(m, 'test', knn_config(), p),
-    'evaluate': lambda m, p, g: command(
-        m, 'evaluate', p, '--protocol', 'knn', '--config', knn_config()
+    'test': lambda p, g: command('test', knn_config(), p),
+    'evaluate': lambda p, g: command(
+        'evaluate', p, '--protocol', 'knn', '--config', knn_config()
     ),
-    'export': lambda m, p, g: command(m, 'export_backbone', p, 'out.pth'),
+    'export': lambda p, g: command('export', p, 'out.pth'),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize('door', DOORS)
 @pytest.mark.parametrize('payload', FILES)
-def test_no_file_runs_code_by_any_door(payload, door, evil, monkeypatch, good):
+def test_no_file_runs_code_by_any_door(payload, door, evil, good):
     write, message = FILES[payload]
     suffix = 'safetensors' if payload == 'header' else 'pth'
     path = evil.parent / f'file.{suffix}'
@@ -288,7 +289,7 @@ def test_no_file_runs_code_by_any_door(payload, door, evil, monkeypatch, good):
     if suffix == 'safetensors' and 'resume' in door:
         pytest.skip('nothing is resumed from it')
     with pytest.raises((SystemExit, ValueError)) as error:
-        DOORS[door](monkeypatch, path, good)
+        DOORS[door](path, good)
     assert re.search(message, str(error.value), re.DOTALL)
     assert not evil.exists()
     assert not list(evil.parent.parent.glob('X'))
@@ -304,9 +305,9 @@ def test_no_file_runs_code_by_any_door(payload, door, evil, monkeypatch, good):
         ('test', 'http://0.0.0.0/a.pth'),
     ],
 )
-def test_addresses_are_refused(door, address, evil, monkeypatch, good):
+def test_addresses_are_refused(door, address, evil, good):
     with pytest.raises(ValueError, match=r'is an address.*--trust'):
-        DOORS[door](monkeypatch, address, good)
+        DOORS[door](address, good)
 
 
 @pytest.mark.parametrize('option', ['load_from=b.pth', 'resume=True'])
@@ -316,9 +317,7 @@ def test_an_option_does_not_change_what_is_tested(
     monkeypatch.chdir(tmp_path)
     options = ('--cfg-options', option)
     with pytest.raises(SystemExit):
-        command(
-            monkeypatch, 'test', knn_config(), good / 'epoch_1.pth', *options
-        )
+        command('test', knn_config(), good / 'epoch_1.pth', *options)
     assert 'what is tested is' in capsys.readouterr().err
 
 
@@ -334,9 +333,7 @@ CONFIGS = {
 
 @pytest.mark.parametrize('door', ['evaluate', 'export'])
 @pytest.mark.parametrize('payload', CONFIGS)
-def test_no_config_in_a_checkpoint_runs(
-    payload, door, evil, monkeypatch, good
-):
+def test_no_config_in_a_checkpoint_runs(payload, door, evil, good):
     content = torch.load(good / 'epoch_1.pth', weights_only=False)
     text = "import evil\ncustom_imports = dict(imports=['evil'])\n"
     text += f'model = dict(backbone={CONFIGS[payload]})\n'
@@ -345,7 +342,7 @@ def test_no_config_in_a_checkpoint_runs(
     torch.save(content, path)
     match = r"config names '|is more than plain data"
     with pytest.raises((SystemExit, ValueError), match=match):
-        DOORS[door](monkeypatch, path, good)
+        DOORS[door](path, good)
     assert not evil.exists()
 
 

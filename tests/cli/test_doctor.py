@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmdcl.cli import doctor, known_pairs, machine
-from mmdcl.cli.known_pairs import number
+from mmdcl.cli import doctor
+from mmdcl.cli.doctor import known_pairs, machine
+from mmdcl.cli.doctor.known_pairs import number
 
 GOOD = dict(torch='2.15.0', torchvision='0.29.2', numpy='2.4.6')
 TRIO = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6'}

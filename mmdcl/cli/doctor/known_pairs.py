@@ -1,6 +1,6 @@
 """Versions that do not work together, and the line that mends them.
 
-Each was seen to fail; docs/environments.md says where and how.
+Each was seen, docs/environments.md says with what effect.
 """
 
 import re

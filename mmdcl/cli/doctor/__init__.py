@@ -1,7 +1,7 @@
 """``mmdcl doctor``: can training work on this machine?
 
 Reads what is installed without importing it, then lets another process try
-(``mmdcl.cli.trial``): what is broken there breaks nothing here.
+(``mmdcl.cli.doctor.trial``): what is broken there breaks nothing here.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from ... import __version__
 from .distributions import (
     MAINTAINED,
     ORIGINAL,
@@ -25,7 +25,9 @@ from .known_pairs import Problem, files_gone, install, known_problems
 from .machine import machine_facts, machine_problems
 
 _SECONDS = 300  # for the trial: imports from a slow disk
-_TRIAL = 'import sys; sys.path[:] = {}; from mmdcl.cli.trial import main'
+_TRIAL = (
+    'import sys; sys.path[:] = {}; from mmdcl.cli.doctor.trial import main'
+)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -55,7 +57,7 @@ def examine() -> tuple[dict[str, Any], list[Problem]]:
     trial = try_training()
     facts = dict(
         mmdcl=__version__,
-        folder=str(Path(__file__).resolve().parents[1]),
+        folder=str(Path(__file__).resolve().parents[2]),
         python='.'.join(map(str, sys.version_info[:3])),
         executable=sys.executable,
         family=family_of(have),
@@ -81,7 +83,7 @@ def examine() -> tuple[dict[str, Any], list[Problem]]:
 
 
 def try_training() -> dict[str, Any]:
-    """What ``mmdcl.cli.trial`` told, and ``failed``: where and how, or ''."""
+    """What the trial told, and ``failed``: where and how, or ''."""
     program = _TRIAL.format(sys.path) + '; main()'
     try:
         done = subprocess.run(

@@ -43,7 +43,7 @@ def _torchvision() -> Facts:
 def _loss() -> Facts:
     import torch
 
-    from ..functional import dcl, two_view_contrast
+    from ...functional import dcl, two_view_contrast
 
     z1, z2 = torch.randn(2, 8, 4, requires_grad=True)
     pos, s, _ = two_view_contrast(z1, z2, temperature=0.1)
@@ -54,7 +54,7 @@ def _loss() -> Facts:
 def _mmengine() -> Facts:
     import mmengine
 
-    from ..engine.heartbeat import may_hang_at_fork
+    from ...engine.heartbeat import may_hang_at_fork
 
     return dict(
         mmengine=mmengine.__version__,
@@ -86,7 +86,7 @@ def _mmpretrain() -> Facts:
 def _configs() -> Facts:
     from mmengine.config import Config
 
-    from ..configs import config_path
+    from ...configs import config_path
 
     Config.fromfile(config_path('dcl_resnet50_8xb32'))
     return {}
