@@ -104,7 +104,11 @@ def test_the_sdist_builds_the_same_wheel(built):
 
 
 def test_the_demo(shell, tmp_path):
-    shell(tmp_path, 'mmdcl', 'demo')
+    said = shell(tmp_path, 'mmdcl', 'demo')
+    # mmdcl's own word is seen, also where it is installed beside others.
+    for ours in ('negatives   254', 'kNN: ', '\nDone.\n  accuracy/top1: '):
+        assert ours in said, said
+    assert len(said.splitlines()) < 60
     assert [x.name for x in tmp_path.iterdir()] == ['work_dirs']
     work_dir = tmp_path / 'work_dirs' / DIGITS
     assert work_dir.joinpath('epoch_15.pth').is_file()

@@ -5,7 +5,7 @@ from pathlib import Path
 from sysconfig import get_path
 from types import FrameType
 
-_MMDCL = str(Path(__file__).resolve().parent.parent)
+_MMDCL = str(Path(__file__).resolve().parents[2])
 _LIBRARIES = ('site-packages', 'dist-packages')
 _STANDARD = get_path('stdlib')
 # Often installed from a clone, which is nowhere near the others.
