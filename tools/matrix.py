@@ -159,10 +159,9 @@ def examine(stack: Stack, wheel: Path, folder: Path) -> dict[str, str]:
     return row
 
 
-def table(rows: list[dict[str, str]]) -> str:
+def table(rows: list[dict[str, str]], where: dict[str, str]) -> str:
     """The rows in Markdown, and where they come from."""
     names = (*COLUMNS, *STEPS)
-    where = provenance()
     lines = [f'| {" | ".join(names)} |', f'|{"---|" * len(names)}']
     for row in rows:
         lines.append(f'| {" | ".join(row.get(x, "") for x in names)} |')
@@ -181,6 +180,7 @@ def main() -> None:
     folder = args.out or Path(tempfile.mkdtemp(prefix='matrix-'))
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    where = provenance(ROOT / 'mmdcl')  # what the wheel is built of
     run(['uv', 'build', '-q', '--wheel', '-o', folder, ROOT], folder)
     (wheel,) = folder.glob('*.whl')
     rows = []
@@ -188,9 +188,9 @@ def main() -> None:
         wanted = not args.pythons or stack.python in args.pythons
         if wanted and stack.family in args.families:
             rows.append(examine(stack, wheel, folder))
-            folder.joinpath('table.md').write_text(table(rows))
+            folder.joinpath('table.md').write_text(table(rows, where))
             print(rows[-1], flush=True)
-    print(table(rows))
+    print(table(rows, where))
     print(folder / 'table.md')
 
 
