@@ -1,4 +1,4 @@
-# make demo    pretrain on real digits, see kNN accuracy climb (minutes, CPU)
+# make demo    pretrain on real digits, see kNN accuracy climb (a minute, CPU)
 # make test    run the tests
 # make lint    check style and types
 # make docs    these pages as a site, in docs/_build

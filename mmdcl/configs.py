@@ -47,7 +47,7 @@ def config_path(name: str) -> str:
         if found.is_file():
             return str(found)
     raise UserFileNotFoundError(
-        f'mmdcl has no config {name}{_meant(name, names())}; '
+        f'mmdcl has no config {name}{_meant(name, names())} '
         '`mmdcl configs` lists them'
     )
 
@@ -77,7 +77,7 @@ def find_config(name: str) -> str:
             f'no config {name}; did you mean {stem}, the one of mmdcl?'
         )
     raise UserFileNotFoundError(
-        f'no config {name}{_meant(stem, known)}; `mmdcl configs` lists those '
+        f'no config {name}{_meant(stem, known)} `mmdcl configs` lists those '
         'of mmdcl'
     )
 
@@ -142,7 +142,7 @@ def _meant(name: str, known: dict[str, Path]) -> str:
     stems = {Path(x).name: x for x in known}
     near = get_close_matches(Path(name).stem, stems, 3, 0.4)
     if not near:
-        return ''
+        return '.'
     return f'; did you mean {" or ".join(stems[x] for x in near)}?'
 
 

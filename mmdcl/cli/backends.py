@@ -26,7 +26,7 @@ def add_backends(cfg: Any, names: Sequence[str]) -> None:
         if spec is None or spec.origin is None:  # a folder, such as ./wandb
             sys.exit(
                 f'error: --log {name} needs {name}, which is not installed: '
-                f"pip install 'mmdcl[{name}]'"
+                f'pip install {name}'
             )
     if not names:
         return

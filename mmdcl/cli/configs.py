@@ -33,7 +33,9 @@ def run(args: argparse.Namespace) -> None:
             'lists all'
         )
     width = max(map(len, found))
-    rest = max(40, get_terminal_size((120, 24)).columns - width - 2)
+    rest = sys.maxsize  # in a pipe
+    if sys.stdout.isatty():
+        rest = max(40, get_terminal_size().columns - width - 2)
     for name, path in found.items():
         text = shorten(summary(path), rest, placeholder=' ...')
         print(f'{name:{width}}  {text}')

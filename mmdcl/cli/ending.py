@@ -52,11 +52,15 @@ def ends_in_a_sentence() -> Iterator[None]:
     try:
         with ends_with_a_word():
             yield
+            sys.stdout.flush()  # a reader that is gone is noticed here
     except SystemExit as end:
         if isinstance(end.code, str):
             _end(end.code)
         report('', end.code)
         raise
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except (UserError, OSError) as error:
         ours = isinstance(error, UserError)
         sentence = error.sentence if ours else _of_the_system(error)

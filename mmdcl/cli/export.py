@@ -79,7 +79,8 @@ def prove(style: str, ours: nn.Module, tensors: dict[str, Tensor]) -> str:
     except (RuntimeError, ValueError) as error:  # names; shapes
         sys.exit(
             f'error: {style} has no such network; a ResNet of its own widths '
-            'and stem is needed. Use --style mmpretrain.\n' + str(error)
+            f'and stem is needed: {_first_difference(error)}. Use --style '
+            'mmpretrain'
         )
     images = torch.randn(2, 3, 96, 96)
     gap = (features(ours, images) - features(theirs, images)).abs().max()
@@ -91,6 +92,12 @@ def prove(style: str, ours: nn.Module, tensors: dict[str, Tensor]) -> str:
         )
     library = type(theirs).__module__.partition('.')[0]
     return f'the same features in {library}, to {gap:.0e}'
+
+
+def _first_difference(error: Exception) -> str:
+    """Of the many lines in which torch compares two networks."""
+    lines = [line.strip(' \t.') for line in str(error).splitlines()]
+    return lines[min(1, len(lines) - 1)]
 
 
 def run(args: argparse.Namespace) -> None:

@@ -51,7 +51,8 @@ def _of_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--work-dir',
         help='folder of logs, checkpoints and plots; default: '
-        'work_dirs/<name of the config>',
+        'work_dirs/<name of the config>, of an evaluation with the name of '
+        'the checkpoint and the seed below it',
     )
     parser.add_argument(
         '--data-root', help='folder of the images, for all dataloaders'
@@ -263,9 +264,10 @@ def check_evaluate(
             if name.startswith(begin)
         }
         if args.dataset not in there:
+            got = f'; got {args.dataset}' if args.dataset else ''
             parser.error(
                 f'--protocol {args.protocol} needs --config, or --dataset '
-                f'{" or ".join(there)}; got {args.dataset}'
+                f'{" or ".join(there)}{got}'
             )
         args.config = there[args.dataset]
     if not args.work_dir:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..configs import find_config
@@ -21,11 +22,24 @@ from .terminal.quiet import quiet
 _ROOM = {'demo': 'train'}
 
 
+class Parser(argparse.ArgumentParser):
+    """Takes whole flags only; what it refuses it says in two lines."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(
+            2,
+            f'error: {message}\n`{self.prog} --help` shows what there is\n',
+        )
+
+
 def _choose(words: list[str]) -> str:
     """Which command it is; removes its name from ``words``."""
     width = max(map(len, COMMANDS))
     lines = [f'  {x:{width}}  {text}' for x, (text, _) in COMMANDS.items()]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog='mmdcl',
         usage='mmdcl COMMAND ...',
         description='Decoupled contrastive learning for OpenMMLab.',
@@ -37,12 +51,16 @@ def _choose(words: list[str]) -> str:
     parser.add_argument(
         '--version', action='version', version=f'mmdcl {__version__}'
     )
-    parser.add_argument('command', choices=COMMANDS, help=argparse.SUPPRESS)
     if not words:
         parser.print_help()
         sys.exit(2)
-    command: str = parser.parse_args(words[:1]).command
-    del words[:1]
+    if words[0].startswith('-'):
+        parser.parse_args(words[:1])
+    command = words.pop(0)
+    if command not in COMMANDS:
+        near = get_close_matches(command, COMMANDS, 1)
+        hint = f'; did you mean {near[0]}?' if near else ''
+        parser.error(f'there is no command {command!r}{hint}')
     return command
 
 
@@ -61,7 +79,7 @@ def parse(
         OSError: There is no such config.
     """
     text, add_flags = COMMANDS[command]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog or f'mmdcl {command}',
         description=f'{text[0].upper()}{text[1:]}.',
     )
@@ -71,6 +89,8 @@ def parse(
         known = [x for a in parser._actions for x in a.option_strings]
         near = get_close_matches(unknown[0].partition('=')[0], known, 1)
         hint = f'; did you mean {near[0]}?' if near else ''
+        if command == 'sweep' and '--cfg-options' in unknown:
+            hint = '; to set or compare options, use --grid KEY=VALUE,VALUE'
         parser.error(f'nothing takes {" ".join(unknown)}{hint}')
     if getattr(args, 'gpus', None) and args.launcher != 'none':
         parser.error(

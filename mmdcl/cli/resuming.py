@@ -101,8 +101,8 @@ def resume(
         earlier = [*Path(cfg.work_dir).glob('*.pth')]
         if earlier:
             say(
-                f'{cfg.work_dir} holds {len(earlier)} checkpoints of an '
-                'earlier run: those of the same names will be overwritten '
+                f'{cfg.work_dir} has checkpoints of an earlier run, such as '
+                f'{earlier[0].name}: those of the same names are overwritten '
                 '(--resume goes on from them)'
             )
         return

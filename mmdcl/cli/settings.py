@@ -121,8 +121,9 @@ def _misplaced(cfg: Config, key: str, places: set[str]) -> Iterator[str]:
         if isinstance(here, (list, tuple)):
             if not (name.isdecimal() and int(name) < len(here)):
                 yield (
-                    f'--cfg-options {key}: {path} has {len(here)} entries, '
-                    f'{path}.0 to {path}.{len(here) - 1}, and no {name!r}'
+                    f'--cfg-options {key}: {path} is a list, of '
+                    f'{", ".join(f"{path}.{i}" for i in range(len(here)))}; '
+                    f'it has no {name!r}'
                 )
                 return
             here = here[int(name)]

@@ -17,8 +17,8 @@ _LAYOUTS = """expected either the official archive
     (or {root}/cifar-10-python.tar.gz, which is then unpacked)
 or folders of classes
     {root}/train/<class>/*.png and {root}/test/<class>/*.png
-or `download=True` of the dataset. Set the folder by `--data-root PATH` of the
-tools, or by `data_root` of the dataset"""
+or `download=True` of the dataset. Set the folder by --data-root PATH, or by
+`data_root` of the dataset"""
 
 
 @DATASETS.register_module()

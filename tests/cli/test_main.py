@@ -42,10 +42,15 @@ def test_reading_what_was_typed_imports_nothing_slow(command):
 def test_a_misspelt_command_flag_and_config(capsys):
     with pytest.raises(SystemExit):
         main(words=['trian', 'a.py'])
-    assert "'train'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no command 'trian'; did you mean train?" in said
+    assert len(said.splitlines()) == 2
     with pytest.raises(SystemExit):
         parse('train', ['dcl_resnet50_8xb32', '--wrok-dir', 'here'])
     assert 'did you mean --work-dir?' in capsys.readouterr().err
+    with pytest.raises(SystemExit):  # not taken for --no-validate
+        parse('train', ['dcl_resnet50_8xb32', '--no-val'])
+    assert 'nothing takes --no-val' in capsys.readouterr().err
     with pytest.raises(SystemExit, match='did you mean dcl_resnet50_8xb32'):
         main('train', ['dcl_resnt50_8xb32'])
     with pytest.raises(SystemExit, match='resnet50_8xb32, the one of mmdcl'):

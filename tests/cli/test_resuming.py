@@ -98,7 +98,7 @@ def test_what_options_and_flag_mean_together(
     assert cfg.get('load_from') == (found and str(tmp_path / found))
     assert bool(cfg.get('resume')) == (found is not None)
     said = capsys.readouterr().out
-    assert ('holds 2 checkpoints of an earlier run' in said) == (not found)
+    assert ('has checkpoints of an earlier run' in said) == (not found)
 
 
 def test_only_the_first_process_talks(tmp_path, capsys, monkeypatch):

@@ -67,7 +67,10 @@ def said(path, *options):
             'brightnes=1',
             'did you mean `brightness`',
         ),
-        ('train_dataloader.dataset.pipeline.9.x=1', 'has 3 entries'),
+        (
+            'train_dataloader.dataset.pipeline.9.x=1',
+            'is a list, of train_dataloader.dataset.pipeline.0, ',
+        ),
         ('default_hooks.checkpoint.intervall=1', 'did you mean `interval`'),
         ('default_hooks.checkpoint.max_keep_ckpt=1', '`max_keep_ckpts`'),
         ('default_hooks.checkpoint.save_bst=auto', '`save_best`'),
@@ -80,7 +83,10 @@ def said(path, *options):
         ('optim_wrapper.optimizr.lr=1', 'did you mean `optimizer`'),
         ('optim_wrapper.optimizer.learning_rate=1', 'SGD takes no'),
         ('param_scheduler.0.Tmax=3', 'did you mean `T_max`'),
-        ('param_scheduler.3.T_max=3', 'has 1 entries'),
+        (
+            'param_scheduler.3.T_max=3',
+            'is a list, of param_scheduler.0; it has no',
+        ),
         ('visualizer.vis_backend=1', 'did you mean `vis_backends`'),
         ('randomness.sed=1', 'did you mean `seed`'),
         ('env_cfg.cudnn_benchmrk=True', 'did you mean `cudnn_benchmark`'),

@@ -11,6 +11,7 @@ from tests.commands.documented import block
 
 SEVEN = 'dcl_in_seven_lines'
 OURS = 'import dcl, two_view_contrast'
+IMPORTS = ['import torch', 'import torch.nn.functional as F']
 READINGS = 'two_logs'
 
 
@@ -46,7 +47,9 @@ def test_seven_lines_are_our_loss_and_its_gradient(views, t):
 
 def test_seven_lines_are_seven_and_become_info_nce():
     text = block(SEVEN)
-    assert len(text.splitlines()) == 7
+    *imports, seven = text.partition('def ')
+    assert imports[0].split('\n')[:2] == IMPORTS
+    assert len(seven.splitlines()) == 7
     *lines, last = text.splitlines()
     other = last.partition('# InfoNCE: ')[2]
     names = dict(torch=torch, F=F)
@@ -96,10 +99,10 @@ CONFIGS = [
     ('save_best', 'default_hooks.checkpoint.save_best', 'auto'),
     ('top_k=3', 'model.support_set.size', '16384'),
     ('TensorboardVisBackend', 'visualizer.type', 'UniversalVisualizer'),
-    ("dict(type='mmdcl.SimCLR')", 'model.type', 'mmdcl.SimCLR'),
+    ("type='mmdcl.SimCLR',", 'model.type', 'mmdcl.SimCLR'),
     ("'mmdcl.ExactTrainLoop')", 'train_cfg.type', 'mmdcl.ExactTrainLoop'),
     ("checkpoint='epoch_200.pth'", 'custom_hooks.0.priority', None),
-    ("type='mmdcl.DCLHead', temperature=0.1", 'model.type', 'SimCLR'),
+    ("type='mmdcl.DCLHead', temperature=0.1))", 'model.type', 'SimCLR'),
     ("config_path('dcl_resnet50_8xb32')\n", 'model.type', 'mmdcl.SimCLR'),
     ("'_base_/imagenet_knn'", 'val_cfg.type', 'mmdcl.KNNValLoop'),
     ("config_path('_base_/runtime')", 'custom_hooks.0.type', 'WorkDir'),
