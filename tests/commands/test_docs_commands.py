@@ -152,6 +152,7 @@ SPEED = {
     'speed/step.py': ({'64': '2'}, ['--size', '16', '--steps', '2']),
     'speed/ranks.py': ({}, ['--processes', '1', '--images', '4']),
     'speed/knn.py': ({}, ['--bank', '200', '--queries', '4', '-k', '3']),
+    'speed/startup.py': ({}, ['--peers', 'mmdcl --help', 'import mmdcl']),
 }
 
 

@@ -85,13 +85,16 @@ def commands() -> dict[str, list[str]]:
 
 
 def main() -> None:
-    args = flags(__doc__, rounds=7).parse_args()
+    there = commands()
+    parser = flags(__doc__, rounds=7)
+    parser.add_argument('--peers', nargs='+', choices=there, default=there)
+    args = parser.parse_args()
+    there = {name: there[name] for name in args.peers}
     table = Table('', 'CPU seconds', 'from', 'to')
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         place.joinpath('stop.py').write_text(STOP)
         place.joinpath(CONFIG_NAME).write_text(CONFIG)
-        there = commands()
         turns = [
             {name: seconds(words, place) for name, words in there.items()}
             for _ in range(args.rounds + 1)

@@ -58,7 +58,8 @@ def card_of_test(runner: Any, note: str) -> str:
         *_config(runner),
         ('checkpoint', path_from_here(runner.cfg.get('load_from'))),
         ('data', recipe.data(runner.test_dataloader.dataset)),
-        ('model', recipe.network(model_of(runner))),
+        ('bank', recipe.bank(runner.test_loop)),
+        ('model', recipe.network(model_of(runner), trained=False)),
         *_machine(runner),
         _log(runner, note),
     )

@@ -45,20 +45,28 @@ def data(dataset: Any) -> str:
     return text
 
 
+def bank(loop: Any) -> str:
+    """The images whose labels a kNN evaluation looks up."""
+    loader = getattr(loop, 'bank_loader', None)
+    return '' if loader is None else data(loader.dataset)
+
+
 def batch_size(loader: Any) -> int:
     """Images of a batch of this process; 0 if it is not known."""
     sampler = getattr(loader, 'batch_sampler', None)
     return loader.batch_size or getattr(sampler, 'batch_size', None) or 0
 
 
-def network(model: nn.Module) -> str:
+def network(model: nn.Module, trained: bool = True) -> str:
+    """Its kind, and how many parameters it has, or trains."""
     text = type(model).__name__
     backbone = getattr(model, 'backbone', None)
     if backbone is not None:
         depth = getattr(backbone, 'depth', '')
         text += f', {type(backbone).__name__} {depth}'.rstrip()
-    trained = sum(x.numel() for x in model.parameters() if x.requires_grad)
-    return f'{text}, {trained:,} trained parameters'
+    counted = [x for x in model.parameters() if x.requires_grad or not trained]
+    kind = 'trained parameters' if trained else 'parameters'
+    return f'{text}, {sum(x.numel() for x in counted):,} {kind}'
 
 
 def negatives(model: nn.Module, images: int) -> str:
