@@ -1,6 +1,7 @@
 """Train, test, resume and sweep, as the documentation has them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def test_two_processes_train_and_test_as_one(place, resnet50):
         instead={'epoch_200.pth --gpus 8': 'epoch_1.pth --gpus 2'},
     )
     assert 'accuracy/top1' in said
+    assert re.search(r'\n  data +ImageNet .* of 4 classes\n', said)
+    assert re.search(r'\n  bank +ImageNet .* 16 images of 4 classes\n', said)
 
 
 def small() -> dict:

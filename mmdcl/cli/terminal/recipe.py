@@ -42,7 +42,8 @@ def data(dataset: Any) -> str:
     text = ' of '.join(names) + (f' in {path_from_here(root)}' * bool(root))
     if hasattr(dataset, '__len__'):
         text += f', {count(len(dataset), "image")}'
-    return text
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    return text + (f' of {len(classes):,} classes' if classes else '')
 
 
 def bank(loop: Any) -> str:

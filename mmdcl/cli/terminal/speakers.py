@@ -1,11 +1,12 @@
 """Who is speaking: a package that is installed, or mmdcl and its user."""
 
+import os
 import sys
 from pathlib import Path
 from sysconfig import get_path
 from types import FrameType
 
-_MMDCL = str(Path(__file__).resolve().parents[2])
+_MMDCL = f'{Path(__file__).resolve().parents[2]}{os.sep}'
 _LIBRARIES = ('site-packages', 'dist-packages')
 _STANDARD = get_path('stdlib')
 # Often installed from a clone, which is nowhere near the others.
