@@ -1,6 +1,7 @@
 """What a run is made of, each part in a few words; '' if it is not known."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,11 @@ def data(dataset: Any) -> str:
     text = ' of '.join(names) + (f' in {path_from_here(root)}' * bool(root))
     if hasattr(dataset, '__len__'):
         text += f', {count(len(dataset), "image")}'
-    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
-    return text + (f' of {len(classes):,} classes' if classes else '')
+    about = getattr(dataset, 'metainfo', None)  # a list, of several datasets
+    classes = about.get('classes') if isinstance(about, Mapping) else None
+    return text + (
+        f' of {count(len(classes), "class", "es")}' if classes else ''
+    )
 
 
 def bank(loop: Any) -> str:

@@ -94,7 +94,7 @@ def test_the_first_screen(place, quiet):
     rows = dict(re.findall(r'^  (\w[\w ]+?)  +(.+)$', quiet, re.M))
     assert rows['config'] == 'small_loud.py'
     assert (place / rows['as it runs']).is_file()
-    assert rows['data'] == 'Digits, 64 images'
+    assert rows['data'] == 'Digits, 64 images of 10 classes'
     assert rows['model'].startswith('SimCLR, ResNet_CIFAR 18, 725,136 ')
     assert rows['batch'] == '32 images (1 process x 32)'
     assert rows['negatives'].startswith('62 for each anchor (both views')
