@@ -162,7 +162,9 @@ def test_a_lock_file_without_a_locking_file_system(tmp_path, monkeypatch):
 def test_another_host_counts_as_alive_while_it_gives_signs(
     tmp_path, other, monkeypatch
 ):
-    other().kill()
+    killed = other()
+    killed.kill()
+    killed.wait()  # until then it holds the lock
     path = tmp_path / '.running'
     change(path, host='elsewhere')
     match = r'on elsewhere trains there since .* remove .*\.running'
