@@ -60,6 +60,12 @@ def load_from(cfg: Config, checkpoint: str, trust: bool = False) -> None:
     cfg.load_from = checkpoint
 
 
+def mixed_precision(cfg: Config) -> None:
+    """What ``--amp`` of a command that trains changes."""
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
 def fast_config(cfg: Config) -> None:
     """Merge configs/_base_/fast.py as far as it fits; say what was done."""
     path = configs.folder() / '_base_' / 'fast.py'

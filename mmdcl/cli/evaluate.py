@@ -17,7 +17,7 @@ from mmengine.dist import is_main_process
 
 from ..checkpoints import read_checkpoint
 from .backends import add_backends
-from .configuration import finish_config, load_config
+from .configuration import finish_config, load_config, mixed_precision
 from .flags import DENSE
 from .provenance import provenance
 from .running import build_runner
@@ -82,8 +82,7 @@ def _need(library: str) -> None:
 def apply_flags(cfg: Config, args: argparse.Namespace) -> None:
     """What the flags of this tool change in a benchmark."""
     if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        mixed_precision(cfg)
     if args.fraction is not None:
         cfg.train_dataloader.dataset.fraction = args.fraction
     if cfg.train_dataloader.dataset.get('type') == 'mmdcl.FewLabels':

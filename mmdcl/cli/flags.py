@@ -276,11 +276,8 @@ def check_evaluate(
         args.work_dir = str(
             Path('work_dirs', Path(args.config).stem, f'{name}_s{args.seed}')
         )
-    for flag, fits in (
-        ('--resume', args.protocol != 'knn' or not args.resume),
-        ('--amp', args.protocol != 'knn' or not args.amp),
-    ):
-        if not fits:
+    for flag, given in (('--resume', args.resume), ('--amp', args.amp)):
+        if given and args.protocol == 'knn':
             parser.error(f'{flag} is for protocols that train, knn does not')
     for flag, value, protocol in (
         ('--fraction', args.fraction, 'few-labels'),

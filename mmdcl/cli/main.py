@@ -6,7 +6,7 @@ Nothing slow is imported before what was typed is known to make sense.
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
@@ -35,6 +35,11 @@ class Parser(argparse.ArgumentParser):
         )
 
 
+def _near(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, known, 1)
+    return f'; did you mean {near[0]}?' if near else ''
+
+
 def _choose(words: list[str]) -> str:
     """Which command it is; removes its name from ``words``."""
     width = max(map(len, COMMANDS))
@@ -58,9 +63,9 @@ def _choose(words: list[str]) -> str:
         parser.parse_args(words[:1])
     command = words.pop(0)
     if command not in COMMANDS:
-        near = get_close_matches(command, COMMANDS, 1)
-        hint = f'; did you mean {near[0]}?' if near else ''
-        parser.error(f'there is no command {command!r}{hint}')
+        parser.error(
+            f'there is no command {command!r}' + _near(command, COMMANDS)
+        )
     return command
 
 
@@ -87,8 +92,7 @@ def parse(
     args, unknown = parser.parse_known_args(words)
     if unknown:
         known = [x for a in parser._actions for x in a.option_strings]
-        near = get_close_matches(unknown[0].partition('=')[0], known, 1)
-        hint = f'; did you mean {near[0]}?' if near else ''
+        hint = _near(unknown[0].partition('=')[0], known)
         if command == 'sweep' and '--cfg-options' in unknown:
             hint = '; to set or compare options, use --grid KEY=VALUE,VALUE'
         parser.error(f'nothing takes {" ".join(unknown)}{hint}')

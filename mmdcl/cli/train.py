@@ -5,7 +5,12 @@ import sys
 
 from ..engine.resume import check_training
 from .backends import add_backends
-from .configuration import fast_config, finish_config, load_config
+from .configuration import (
+    fast_config,
+    finish_config,
+    load_config,
+    mixed_precision,
+)
 from .resuming import prepare_training
 from .running import build_runner
 
@@ -22,8 +27,7 @@ def run(args: argparse.Namespace) -> None:
             key: x for key, x in options.items() if not key.startswith('val_')
         }
     if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        mixed_precision(cfg)
     if args.fast:
         fast_config(cfg)
     if args.resume:
