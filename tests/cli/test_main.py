@@ -80,6 +80,13 @@ def test_two_who_start_processes_are_one_too_many(capsys):
     assert 'leave out --launcher slurm' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('flag', ['--amp', '--resume'])
+def test_knn_does_not_train(flag, capsys):
+    with pytest.raises(SystemExit):
+        parse('evaluate', [*WORDS['evaluate'], flag])
+    assert f'{flag} is for protocols that train' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('gpus', [['--gpus', '2'], ['--gpus=2']])
 def test_ranks_are_not_asked_to_start_ranks(gpus):
     assert without_gpus(['c', *gpus, '--amp']) == ['c', '--amp']
