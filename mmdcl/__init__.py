@@ -10,6 +10,7 @@ datasets      readers that upstream lacks
 checkpoints   files of weights: read without running code, matched, exported
 engine        exact train loops, kNN evaluation, hooks, optimizers
 downstream    a backbone into a classifier, detector or segmentor
+report        what a run looked like: pictures and one HTML page
 cli           what people type: ``mmdcl train CONFIG``
 configs       where configs lie, ours and others'
 registry      what makes ``type='mmdcl.DCLHead'`` work in any config
@@ -19,6 +20,8 @@ constructors  which arguments a registered class takes
 command       how this process was started, and is started again
 sync_bn       BN for SyncBN, in networks and configs, where there is no GPU
 handlers      signals that ask a process to end, and who receives them
+provenance    where a number comes from: machine and commit
+verdicts      what the numbers of a run mean, in words
 """
 
 from importlib import import_module
@@ -48,13 +51,13 @@ _ROOMS = {
         'KNNTestLoop',
         'KNNValLoop',
         'LARS',
-        'ProgressHook',
         'ResumeHook',
         'SizesHook',
         'WorkDirHook',
     ),
     'views': ('DeviceViewsHook', 'SplitViews', 'ViewDataPreprocessor'),
     'downstream.pretrained': ('PretrainedBackboneHook',),
+    'report.progress': ('ProgressHook',),
     'configs': ('config_path',),
     'datasets': (
         'CIFAR10',
@@ -76,7 +79,8 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 _MODULES = {room.partition('.')[0] for room in _ROOMS}
 _MODULES |= {'cli', 'functional', 'registry', 'arguments', 'constructors'}
-_MODULES |= {'command', 'errors', 'handlers', 'sync_bn'}
+_MODULES |= {'command', 'errors', 'handlers', 'sync_bn', 'provenance'}
+_MODULES |= {'verdicts'}
 
 __all__ = sorted([*_ROOM_OF, *_MODULES])
 

@@ -55,7 +55,13 @@ MODELS = _child(upstream.MODELS, 'models', 'views')
 LOOPS = _child(upstream.LOOPS, 'engine')
 OPTIM_WRAPPERS = _child(upstream.OPTIM_WRAPPERS, 'engine')
 OPTIMIZERS = _child(upstream.OPTIMIZERS, 'engine')
-HOOKS = _child(upstream.HOOKS, 'engine', 'views', 'downstream.pretrained')
+HOOKS = _child(
+    upstream.HOOKS,
+    'engine',
+    'views',
+    'downstream.pretrained',
+    'report.progress',
+)
 DATASETS = _child(upstream.DATASETS, 'datasets')
 TRANSFORMS = _child(upstream.TRANSFORMS, 'datasets', 'views')
 

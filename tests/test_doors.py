@@ -19,7 +19,6 @@ MAY_IMPORT = {
     'engine': {
         'torch',
         'numpy',
-        'matplotlib',
         'mmdcl.functional',
         'mmdcl.checkpoints',
         'mmdcl.registry',
@@ -41,7 +40,13 @@ MAY_IMPORT = {
     | {f'mmdcl.{x}' for x in ('checkpoints', 'engine', 'registry')}
     | {f'mmdcl.{x}' for x in ('constructors', 'downstream')}
     | {f'mmdcl.{x}' for x in ('functional', 'models')}
-    | {'rich'}
+    | {'rich', 'mmdcl.report', 'mmdcl.provenance'}
+    | UPSTREAM,
+    'report': {'torch', 'numpy', 'matplotlib', 'jinja2', 'sklearn', 'umap'}
+    | {'PIL', 'cv2', 'mmdcl', 'mmdcl.report', 'mmdcl.provenance'}
+    | {f'mmdcl.{x}' for x in ('checkpoints', 'configs', 'command')}
+    | {f'mmdcl.{x}' for x in ('engine', 'functional', 'models', 'views')}
+    | {f'mmdcl.{x}' for x in ('registry', 'verdicts')}
     | UPSTREAM,
     'constructors.py': {'torch', 'mmengine'},
     'configs.py': {'mmdcl.errors'},
@@ -50,17 +55,21 @@ MAY_IMPORT = {
     'errors.py': set(),
     'handlers.py': set(),
     'sync_bn.py': {'torch', 'mmengine'},
+    'provenance.py': set(),
+    'verdicts.py': set(),
     '__main__.py': {'mmdcl.cli'},
     '__init__.py': set(),
 }
 # Rooms whose processes agree on what to do.
-AGREE = ('engine', 'cli')
+AGREE = ('engine', 'cli', 'report')
 STANDARD = sys.stdlib_module_names
-for room in ('models', 'engine', 'datasets', 'cli', 'views', 'downstream'):
+for room in ('models', 'engine', 'datasets', 'cli', 'views', 'report'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.arguments', 'mmdcl.errors'}
+MAY_IMPORT['downstream'] |= {'mmdcl.arguments', 'mmdcl.errors'}
 MAY_IMPORT['checkpoints'] = MAY_IMPORT['checkpoints'] | {'mmdcl.errors'}
 for room in ('models', 'engine', 'cli', 'checkpoints'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.sync_bn'}
+MAY_IMPORT['engine'] = MAY_IMPORT['engine'] | {'mmdcl.verdicts'}
 for room in ('engine', 'cli'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.command'}
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.handlers'}

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from mmdcl.cli.provenance import provenance
+from mmdcl.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRA = dict(maintained='onedl', original='openmmlab')

@@ -16,10 +16,10 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from ..checkpoints import read_checkpoint
+from ..provenance import provenance
 from .backends import add_backends
 from .configuration import finish_config, load_config, mixed_precision
 from .flags import DENSE
-from .provenance import provenance
 from .running import build_runner
 
 

@@ -3,39 +3,14 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from .picture_flags import add_plot, add_report
+from .settings_action import Settings
 
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
 DENSE = {'detection': 'mmdet', 'segmentation': 'mmseg'}
 BACKENDS = ('tensorboard', 'wandb')
 STYLES = ('torchvision', 'timm', 'detectron2', 'mmpretrain')
-
-
-class Settings(argparse.Action):
-    """``KEY=VALUE ...`` into a dict of texts; what is none is refused."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        found = dict(getattr(namespace, self.dest) or {})
-        for text in values:
-            key, equals, value = text.partition('=')
-            if not (key and equals) or '' in key.split('.'):
-                raise argparse.ArgumentError(
-                    self,
-                    f'expects KEY=VALUE, such as model.head.temperature=0.2, '
-                    f'got {text!r}',
-                )
-            if any(value.count(a) != value.count(b) for a, b in ('()', '[]')):
-                raise argparse.ArgumentError(
-                    self, f'brackets of {text!r} do not close'
-                )
-            found[key] = value
-        setattr(namespace, self.dest, found)
 
 
 def _of_config(parser: argparse.ArgumentParser) -> None:
@@ -356,6 +331,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     'test': ('evaluate a checkpoint by the test loop of a config', _test),
     'evaluate': ('what a pretrained backbone is worth', _evaluate),
     'export': ('write a backbone for another library', _export),
+    'plot': ('one picture of a run or a checkpoint', add_plot),
+    'report': ('what a run was, on one page', add_report),
     'sweep': ('compare losses fairly', _sweep),
     'configs': ('list the configs, or copy one', _configs),
     'doctor': ('can training work on this machine?', _doctor),

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
 
-from .provenance import provenance
+from ..provenance import provenance
 
 LINES = 5  # of the log of a run that failed
 

@@ -11,7 +11,6 @@ from .invalid_loss import InvalidLossHook
 from .iter_train_loop import ExactIterTrainLoop
 from .knn import KNNTestLoop, KNNValLoop
 from .lars import LARS
-from .progress import ProgressHook
 from .resume import ResumeHook
 from .sizes import SizesHook
 from .train_loop import ExactTrainLoop
@@ -31,7 +30,6 @@ __all__ = [
     'InvalidLossHook',
     'KNNTestLoop',
     'KNNValLoop',
-    'ProgressHook',
     'ResumeHook',
     'SizesHook',
     'WorkDirHook',

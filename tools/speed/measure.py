@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from mmdcl.cli.provenance import provenance
+from mmdcl.provenance import provenance
 
 # Peers are measured, not asked to say what they lack or to call home.
 warnings.filterwarnings('ignore')

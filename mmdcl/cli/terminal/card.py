@@ -10,9 +10,9 @@ from mmengine.dist import get_world_size
 
 from ... import __version__
 from ...engine.model import model_of
-from . import recipe
+from ...report import recipe
+from ...report.recipe import count, path_from_here
 from .layout import fold
-from .recipe import count, path_from_here
 
 Row = tuple[str, str]
 _LABEL = 12  # columns

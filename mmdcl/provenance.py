@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .. import __version__
+from . import __version__
 
-PACKAGE = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 def provenance(package: Path = PACKAGE) -> dict[str, str]:

@@ -7,8 +7,8 @@ from mmpretrain.registry import MODELS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmdcl.cli.terminal import recipe
 from mmdcl.cli.terminal.card import card_of_training
+from mmdcl.report import recipe
 from tests.runs import BACKBONE, NECK, NNCLR, SIMCLR, VIEWS, loader, runner
 
 MOCO = dict(

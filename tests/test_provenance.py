@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from mmdcl import __version__
-from mmdcl.cli.provenance import commit, machine
+from mmdcl.provenance import commit, machine
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmpretrain.models import SimCLR as UpstreamSimCLR
 from torch import nn
 
-from ...engine import KNNValLoop
-from ...models import NNCLR, SimCLR
+from ..engine.knn import KNNValLoop
+from ..models import NNCLR, SimCLR
 
 _IN_BATCH = (NNCLR, SimCLR, UpstreamSimCLR)  # where negatives are
 _ENDLESS = 10**8  # upstream's schedules that never end have 10**9

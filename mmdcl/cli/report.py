@@ -1,0 +1,7 @@
+"""``mmdcl report WORK_DIR ...``: what a run was, on one page."""
+
+import argparse
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the page; see ``mmdcl.cli.picture_flags``."""
