@@ -55,7 +55,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 constraints: $(INSTALLED)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
 	    --extra det --extra seg --extra dev --extra bench --extra tensorboard \
-	    --extra docs --extra release \
+	    --extra docs --extra release --extra umap \
 	    --upgrade --quiet \
 	    --no-annotate --no-header --no-emit-index-url | \
 	    sed "/sys_platform == 'win32'/d" > constraints.new

@@ -44,6 +44,7 @@ class ConsoleHook(Hook):
         self._screen = quiet.screen
         self._logger = LoggerHook()
         self._found = ''  # by the last validation
+        self._rank = ''  # by the last look of QualityHook
         self._trains = False
 
     @master_only
@@ -72,7 +73,12 @@ class ConsoleHook(Hook):
             numbers, _ = runner.log_processor.get_log_after_iter(
                 runner, batch_idx, 'train'
             )
-            self._line(place, _numbers(runner, numbers), found)
+            self._line(place, _numbers(runner, numbers, self._rank), found)
+
+    def after_quality(self, runner: Any, record: dict) -> None:
+        """``mmdcl.QualityHook`` has looked, on the first rank."""
+        rank = record.get('features/rank_me')
+        self._rank = '' if rank is None else f'rank {rank:.3g}'
 
     @master_only
     def before_val_epoch(self, runner: Any) -> None:
@@ -135,13 +141,14 @@ def _place(runner: Any, batch_idx: int | None = None) -> str:
     return f'{text}  {batch_idx + 1:{len(batches)}}/{batches}'
 
 
-def _numbers(runner: Any, logged: dict) -> str:
-    """Loss, multiplier and speed, as far as they were logged."""
+def _numbers(runner: Any, logged: dict, rank: str) -> str:
+    """Loss, multiplier, rank and speed, as far as they were logged."""
     found = {key.removeprefix('train/'): x for key, x in logged.items()}
     parts = []
     for name, key in (('loss', 'loss'), ('q', 'npc_multiplier')):
         if key in found:
             parts.append(f'{name} {found[key]:.4f}')
+    parts += [rank] if rank else []
     images = batch_size(runner.train_dataloader)
     if images and found.get('time'):
         speed = images * get_world_size() / found['time']
