@@ -139,9 +139,8 @@ class QualityHook(Hook):
             if rows is None or not rows.isfinite().all():
                 continue
             images = len(rows) if pairs is None else pairs.shape[1]
-            found = numbers.of_space(rows, pairs)
+            found, more[name] = numbers.of_space(rows, pairs)
             record |= {f'{name}/{key}': x for key, x in found.items()}
-            more[name] = numbers.spectrum(rows)
             if name == 'projections' and pairs is not None:
                 both = numbers.cosines(pairs)
                 more['positive_cosine'], more['negative_cosine'] = both
@@ -153,8 +152,8 @@ class QualityHook(Hook):
             if 'positive_cosine' not in more and neg is not None:
                 # As in MoCo, whose keys come from another network.
                 record['projections/alignment'] = float(2 - 2 * pos.mean())
-                more['positive_cosine'] = numbers.histogram(pos)
-                more['negative_cosine'] = numbers.histogram(neg)
+                more['positive_cosine'] = numbers.histogram(pos.clamp(-1, 1))
+                more['negative_cosine'] = numbers.histogram(neg.clamp(-1, 1))
         record |= self._of_training(runner)
         record = {
             name: x if isinstance(x, int) else float(f'{x:.6g}')

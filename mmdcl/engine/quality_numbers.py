@@ -12,12 +12,18 @@ _VALUES = 256  # of a spectrum that is kept
 _QUANTILES = (0.1, 0.5, 0.9)
 
 
-def of_space(rows: Tensor, pairs: Tensor | None) -> dict[str, float]:
+def of_space(
+    rows: Tensor, pairs: Tensor | None
+) -> tuple[dict[str, float], list[float]]:
     """How vectors lie, by :mod:`mmdcl.functional.geometry`.
 
     Args:
         rows: ``(R, D)``.
         pairs: ``(2, B, D)`` two views of each image, or ``None``.
+
+    Returns:
+        Numbers, and the spectrum: singular values of the centred rows, the
+        largest first, of sum 1.
     """
     eigenvalues = functional.covariance_spectrum(rows)
     found = dict(
@@ -33,15 +39,11 @@ def of_space(rows: Tensor, pairs: Tensor | None) -> dict[str, float]:
         found['uniformity'] = functional.uniformity(pairs[0])
         found['alignment'] = functional.alignment(*pairs)
         found['lidar'] = functional.lidar(pairs)
-    found = {name: float(x) for name, x in found.items()}
-    return {**found, 'width': rows.shape[1], 'rows': len(rows)}
-
-
-def spectrum(rows: Tensor) -> list[float]:
-    """Singular values of the centred rows, the largest first, sum 1."""
-    values = functional.covariance_spectrum(rows).sqrt()
-    values = values / values.sum().clamp_min(1e-300)
-    return [_short(x) for x in values[:_VALUES].tolist()]
+    values = eigenvalues.sqrt()
+    values = values[:_VALUES] / values.sum().clamp_min(1e-300)
+    spectrum = [float(f'{x:.4g}') for x in values.tolist()]
+    extent = dict(width=rows.shape[1], rows=len(rows))
+    return {k: float(x) for k, x in found.items()} | extent, spectrum
 
 
 def of_coupling(q: Tensor, head: Any, pos: Tensor) -> dict[str, float]:
@@ -66,20 +68,19 @@ def cosines(pairs: Tensor) -> tuple[list[int], list[int]]:
     """Histograms of two views of an image, and of different images.
 
     Args:
-        pairs: ``(2, B, D)``.
+        pairs: ``(2, B, D)``; negatives are those of the first views, with
+            both views of all other images.
     """
     z = functional.normalise(pairs)
-    positive = (z[0] * z[1]).sum(1)
-    every = z.flatten(0, 1) @ z.flatten(0, 1).T
+    every = z[0] @ z.flatten(0, 1).T  # (B, 2B)
+    positive = every.diagonal(pairs.shape[1]).clone()
     own = torch.eye(pairs.shape[1], dtype=torch.bool, device=z.device)
-    return histogram(positive), histogram(every[~own.repeat(2, 2)])
+    # What is outside of the range is not counted.
+    negative = every.clamp_(-1, 1).masked_fill_(own.repeat(1, 2), 2)
+    return histogram(positive.clamp(-1, 1)), histogram(negative)
 
 
 def histogram(cosine: Tensor) -> list[int]:
-    """``BINS`` counts over [-1, 1]; those just outside are in the last."""
-    inside = cosine.detach().float().flatten().clamp(-1, 1)
-    return torch.histc(inside, BINS, -1, 1).int().tolist()
-
-
-def _short(x: float) -> float:
-    return float(f'{x:.6g}')
+    """``BINS`` counts over [-1, 1]; what is outside is left out."""
+    counts = torch.histc(cosine.detach().float(), BINS, -1, 1)
+    return counts.int().tolist()
