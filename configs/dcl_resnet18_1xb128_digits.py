@@ -34,6 +34,7 @@ view_pipeline = [
         type='Rotate',
         magnitude_range=(0.0, 25.0),
         magnitude_std='inf',
+        pad_val=0,  # the default, 128, is blue: of one channel
         prob=0.8,
     ),
     dict(type='ColorJitter', brightness=0.4, contrast=0.4),

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 COMMAND = 'MMDCL_COMMAND'  # environment: how a launcher was called
@@ -33,6 +34,11 @@ def how_to_resume() -> str:
     words = typed()
     if words is None:
         return 'the same command, with --resume (or resume=True as config)'
+    return resumed(words)
+
+
+def resumed(words: Sequence[str]) -> str:
+    """A command, with a bare ``--resume`` instead of what it had of it."""
     takes_path = any(Path(x).name in _WITH_A_PATH for x in words[:4])
     kept: list[str] = []
     after_resume = False

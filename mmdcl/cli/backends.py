@@ -1,5 +1,6 @@
-"""``--log tensorboard wandb``: where the numbers go beside the log."""
+"""``--log tensorboard wandb mlflow``: where the numbers go beside the log."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -8,7 +9,11 @@ from typing import Any
 
 from ..checkpoints.channels import short_name
 
-_KINDS = {'tensorboard': 'TensorboardVisBackend', 'wandb': 'WandbVisBackend'}
+_KINDS = {
+    'tensorboard': 'TensorboardVisBackend',
+    'wandb': 'WandbVisBackend',
+    'mlflow': 'MLflowVisBackend',
+}
 
 
 def add_backends(cfg: Any, names: Sequence[str]) -> None:
@@ -40,7 +45,19 @@ def add_backends(cfg: Any, names: Sequence[str]) -> None:
 
 
 def _backend(name: str, cfg: Any) -> dict[str, Any]:
-    if name != 'wandb':
-        return dict(type=_KINDS[name])
-    run = dict(project='mmdcl', name=Path(cfg.work_dir).name)
-    return dict(type=_KINDS[name], init_kwargs=run)
+    kind, run = _KINDS[name], Path(cfg.work_dir).name
+    if name == 'wandb':
+        return dict(type=kind, init_kwargs=dict(project='mmdcl', name=run))
+    if name == 'mlflow':
+        place = Path(cfg.work_dir).absolute()
+        server = os.environ.get('MLFLOW_TRACKING_URI')
+        return dict(
+            type=kind,
+            exp_name='mmdcl',
+            run_name=run,
+            # Upstream's default is a folder, which MLflow takes no more.
+            tracking_uri=server or f'sqlite:///{place}/mlflow.db',
+            artifact_location=None if server else (place / 'mlflow').as_uri(),
+            artifact_suffix=(),  # logs and configs are in the work_dir
+        )
+    return dict(type=kind)

@@ -29,7 +29,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Args:
         args: Parsed flags. Texts of ``cfg_options`` become values.
     """
-    args.cfg_options = _values(args.cfg_options)
+    args.cfg_options = option_values(args.cfg_options)
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -38,7 +38,7 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def _values(options: dict[str, str] | None) -> dict | None:
+def option_values(options: dict[str, str] | None) -> dict | None:
     """``--cfg-options`` as mmengine reads them: numbers, lists, texts."""
     if not options:
         return None

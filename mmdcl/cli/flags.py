@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from .picture_flags import add_plot, add_report
+from .picture_flags import add_plot, add_report, check_plot, check_report
 from .settings_action import Settings
 
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
 DENSE = {'detection': 'mmdet', 'segmentation': 'mmseg'}
-BACKENDS = ('tensorboard', 'wandb')
+BACKENDS = ('tensorboard', 'wandb', 'mlflow')
 STYLES = ('torchvision', 'timm', 'detectron2', 'mmpretrain')
 
 
@@ -264,6 +264,7 @@ def check_evaluate(
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verbose=False)  # of what others say
     parser.add_argument('checkpoint')
     parser.add_argument(
         'out', help='ends in .pth or .safetensors, or in .pkl for detectron2'
@@ -337,4 +338,9 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     'configs': ('list the configs, or copy one', _configs),
     'doctor': ('can training work on this machine?', _doctor),
 }
-CHECKS = {'test': check_test, 'evaluate': check_evaluate}
+CHECKS = {
+    'test': check_test,
+    'evaluate': check_evaluate,
+    'plot': check_plot,
+    'report': check_report,
+}

@@ -16,10 +16,12 @@ from ..configs import find_config
 from .ending import ends_in_a_sentence
 from .flags import CHECKS, COMMANDS
 from .ranks import start_ranks, without_gpus
-from .terminal.quiet import quiet
+from .terminal.quiet import active, quiet
 
 # Commands that are another with settings of its own.
 _ROOM = {'demo': 'train'}
+# Which end well by writing a file: what others said is of no interest then.
+_WRITES = ('export', 'plot', 'report')
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,6 +71,17 @@ def _choose(words: list[str]) -> str:
     return command
 
 
+def _actions(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> list[argparse.Action]:
+    """Those of the command, and of the picture that was chosen."""
+    found = list(parser._actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += action.choices[args.kind]._actions
+    return found
+
+
 def parse(
     command: str, words: Sequence[str], prog: str | None = None
 ) -> argparse.Namespace:
@@ -91,7 +104,7 @@ def parse(
     add_flags(parser)
     args, unknown = parser.parse_known_args(words)
     if unknown:
-        known = [x for a in parser._actions for x in a.option_strings]
+        known = [x for a in _actions(parser, args) for x in a.option_strings]
         hint = _near(unknown[0].partition('=')[0], known)
         if command == 'sweep' and '--cfg-options' in unknown:
             hint = '; to set or compare options, use --grid KEY=VALUE,VALUE'
@@ -103,8 +116,10 @@ def parse(
         )
     if command in CHECKS:
         CHECKS[command](parser, args)
-    if getattr(args, 'config', None):
-        args.config = find_config(args.config)
+    config = getattr(args, 'config', None)
+    of_run = getattr(args, 'kind', '') == 'views' and os.path.isdir(config)
+    if config and not of_run:
+        args.config = find_config(config)
     if command == 'sweep':
         for config in args.configs:
             find_config(config)  # rows have it as it was typed
@@ -132,3 +147,6 @@ def main(
             os.environ.setdefault('OMP_NUM_THREADS', '1')
         with quiet(not getattr(args, 'verbose', True)):
             import_module(f'mmdcl.cli.{_ROOM.get(command, command)}').run(args)
+            kept = active()
+            if kept and command in _WRITES:
+                kept.forget()

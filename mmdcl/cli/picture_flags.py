@@ -7,6 +7,7 @@ from .settings_action import Settings
 
 METHODS = ('tsne', 'umap', 'pca')
 SPLITS = ('val', 'train', 'test')
+KINDS = ('.png', '.svg')
 
 
 def _everywhere(parser: argparse.ArgumentParser, out: str) -> None:
@@ -61,7 +62,10 @@ def _of_checkpoint(
         help='read a checkpoint even if that may run code in it',
     )
     _of_data(parser, images)
-    _everywhere(parser, 'in the folder `plots` beside the checkpoint')
+    of_several = ', of several here' if several else ''
+    _everywhere(
+        parser, f'in the folder `plots` beside the checkpoint{of_several}'
+    )
 
 
 def _of_runs(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +73,26 @@ def _of_runs(parser: argparse.ArgumentParser) -> None:
     _everywhere(parser, 'in the folder `plots` of the run, of several here')
 
 
+def check_plot(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """What can be refused before anything slow is imported."""
+    least = {'images': 1 if args.kind == 'views' else 2, 'queries': 1}
+    for flag, number in {**least, 'seed': 0}.items():
+        given = getattr(args, flag, None)
+        if given is not None and given < number:
+            parser.error(f'--{flag} is at least {number}, got {given}')
+    out = args.out
+    if not out or out.suffix.lower() in ('', *KINDS) or out.is_dir():
+        return
+    parser.error(
+        f'--out {out}: a picture ends in {" or ".join(KINDS)}; without '
+        'either, both are written'
+    )
+
+
 def add_plot(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verbose=False)  # of what others say
     kinds = parser.add_subparsers(
         dest='kind',
         required=True,
@@ -77,9 +100,12 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
         parser_class=type(parser),
     )
 
-    def kind(name: str, text: str) -> argparse.ArgumentParser:
+    def kind(name: str, text: str, *others: str) -> argparse.ArgumentParser:
         return kinds.add_parser(
-            name, help=text, description=f'{text[0].upper()}{text[1:]}.'
+            name,
+            aliases=others,
+            help=text,
+            description=f'{text[0].upper()}{text[1:]}.',
         )
 
     _of_runs(kind('curves', 'what was logged, of one run or several'))
@@ -93,7 +119,9 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
         '--method', choices=METHODS, default='tsne', help='default: tsne'
     )
     _of_checkpoint(embedding, 2000)
-    neighbours = kind('neighbours', 'images with their ten nearest')
+    neighbours = kind(
+        'neighbours', 'images with their ten nearest', 'neighbors'
+    )
     neighbours.add_argument(
         '--queries', type=int, default=10, metavar='N', help='default: 10'
     )
@@ -104,7 +132,22 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     _of_checkpoint(spectrum, 2000, several=True)
 
 
+def check_report(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """Comparing runs asks no network, and so takes fewer flags."""
+    if len(args.runs) == 1:
+        return
+    for flag in ('checkpoint', 'data_root', 'no_images', 'trust'):
+        if getattr(args, flag):
+            parser.error(
+                f'--{flag.replace("_", "-")} is for the page of one run, got '
+                f'{len(args.runs)} runs'
+            )
+
+
 def add_report(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verbose=False)  # of what others say
     parser.add_argument(
         'runs',
         nargs='+',

@@ -6,9 +6,10 @@ only layers and backbones are built that are registered already.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import torch
@@ -44,60 +45,85 @@ _CLOSED = (
     'mmseg.models.backbones.timm_backbone',
     'mmseg.models.backbones.vpd',
 )
-_HINT = (
+HINT = (
     '. If you trust where the checkpoint comes from, allow it by --trust, or '
     'give the config of the network by --config'
 )
 
 
-def _within(module: str, rooms: tuple[str, ...]) -> bool:
+def within(module: str, rooms: tuple[str, ...]) -> bool:
     return any(f'{module}.'.startswith(f'{room}.') for room in rooms)
 
 
-def _refused(name: Any) -> UserValueError:
-    return UserValueError(
-        f"the checkpoint's config names {name!r}, which is no backbone or "
-        'layer registered in mmpretrain, mmdet, mmseg, mmcv or mmdcl (or one '
-        'that hands names to other libraries), and so it is not built'
-        f'{_HINT}'
-    )
+class Allowed(NamedTuple):
+    """What is built for strangers.
+
+    Attributes:
+        what: In words.
+        is_open: Whether a registered thing is such.
+        registries: Where dotted names are looked up.
+    """
+
+    what: str
+    is_open: Callable[[Any], bool]
+    registries: tuple[Registry, ...]
+
+    def refused(self, name: Any) -> UserValueError:
+        return UserValueError(
+            f"the checkpoint's config names {name!r}, which is no "
+            f'{self.what} registered in mmpretrain, mmdet, mmseg, mmcv or '
+            'mmdcl (or one that hands names to other libraries), and so it '
+            f'is not built{HINT}'
+        )
 
 
-def _open(kind: Any) -> bool:
-    """Whether a registered thing only builds a network, or fills one."""
+def is_network(kind: Any, rooms: tuple[str, ...] = ()) -> bool:
+    """Whether a registered thing only builds a network, or fills one.
+
+    Args:
+        kind: What is registered.
+        rooms: Modules of such things, beside those of backbones and layers.
+    """
     if not inspect.isclass(kind):
         return False
     module = kind.__module__
     if module == 'mmengine.model.weight_init':
         return kind.__name__ != 'PretrainedInit'
-    known = _within(module, _ROOMS) and not _within(module, _CLOSED)
+    known = within(module, _ROOMS + rooms) and not within(module, _CLOSED)
     return known and issubclass(kind, nn.Module)
 
 
-def _registered(registry: Registry, key: str) -> type:
+NETWORK = Allowed('backbone or layer', is_network, (upstream.MODELS,))
+
+
+def _registered(allowed: Allowed) -> Callable[[Registry, str], type]:
     """``Registry.get`` without importing anything."""
-    if not isinstance(key, str):
-        raise _refused(key)
-    scope, name = Registry.split_scope_key(key)
-    node = registry.root._search_child(scope) if scope else registry
-    while node is not None:
-        if name in node.module_dict:
-            if _open(node.module_dict[name]):
-                return node.module_dict[name]
-            break
-        node = node.parent
-    raise _refused(key)
+
+    def get(registry: Registry, key: str) -> type:
+        if not isinstance(key, str):
+            raise allowed.refused(key)
+        scope, name = Registry.split_scope_key(key)
+        node = registry.root._search_child(scope) if scope else registry
+        while node is not None:
+            if name in node.module_dict:
+                if allowed.is_open(node.module_dict[name]):
+                    return node.module_dict[name]
+                break
+            node = node.parent
+        raise allowed.refused(key)
+
+    return get
 
 
 def _no_file(name: Any, *args: Any, **kwargs: Any) -> None:
     raise UserValueError(
         f"the checkpoint's config makes its network load {name!r}, and so it "
-        f'is not built{_HINT}'
+        f'is not built{HINT}'
     )
 
 
 @contextmanager
-def registered_only() -> Iterator[None]:
+def registered_only(allowed: Allowed = NETWORK) -> Iterator[None]:
     """Meanwhile registries give what is registered and open, or an error.
 
     No file is loaded, either: some networks take the name of one.
@@ -106,11 +132,11 @@ def registered_only() -> Iterator[None]:
 
     def switch_to_known(registry: Registry, scope: str | None) -> Any:
         if scope is not None and scope not in _SCOPES:
-            raise _refused(scope)
+            raise allowed.refused(scope)
         return switch(registry, scope)
 
     with (
-        patch.object(Registry, 'get', _registered),
+        patch.object(Registry, 'get', _registered(allowed)),
         patch.object(Registry, 'switch_scope_and_registry', switch_to_known),
         patch.object(CheckpointLoader, 'load_checkpoint', _no_file),
         patch.object(torch, 'load', _no_file),
@@ -118,7 +144,7 @@ def registered_only() -> Iterator[None]:
         yield
 
 
-def _short(name: str) -> str:
+def _short(name: str, allowed: Allowed) -> str:
     """A dotted name, as configs written in Python have, as a registered one.
 
     ``torch.nn.modules.activation.ReLU`` is ``ReLU``, and
@@ -127,35 +153,42 @@ def _short(name: str) -> str:
     module, _, last = name.rpartition('.')
     if not module or module in _SCOPES:
         return name
-    for scope in _SCOPES:
-        node = upstream.MODELS._search_child(scope)
+    for registry, scope in product(allowed.registries, _SCOPES):
+        node = registry._search_child(scope)
         for key, kind in node.module_dict.items() if node else ():
             if (
                 getattr(kind, '__name__', None) == last
                 and f'{kind.__module__}.'.startswith(f'{module}.')
-                and _open(kind)
+                and allowed.is_open(kind)
             ):
                 return key if scope == 'mmengine' else f'{scope}.{key}'
-    raise _refused(name)
+    raise allowed.refused(name)
 
 
-def _checked(part: Any) -> Any:
+def checked(part: Any, allowed: Allowed = NETWORK) -> Any:
+    """A config of which each scope is known and each type is a name.
+
+    Raises:
+        ValueError: It is not so.
+    """
     if isinstance(part, (list, tuple)):
-        return type(part)(_checked(x) for x in part)
+        return type(part)(checked(x, allowed) for x in part)
     if not isinstance(part, Mapping):
         return part
     scope = part.get('_scope_')
     if scope is not None and scope not in _SCOPES:
-        raise _refused(scope)
-    checked = {key: _checked(x) for key, x in part.items()}
+        raise allowed.refused(scope)
+    same = {key: checked(x, allowed) for key, x in part.items()}
     if 'type' in part:
         if not isinstance(part['type'], str):
-            raise _refused(part['type'])
-        checked['type'] = _short(part['type'])
-    return checked
+            raise allowed.refused(part['type'])
+        same['type'] = _short(part['type'], allowed)
+    return same
 
 
-def network_config(backbone: Mapping[str, Any]) -> dict[str, Any]:
+def network_config(
+    backbone: Mapping[str, Any], allowed: Allowed = NETWORK
+) -> dict[str, Any]:
     """A backbone's config out of a checkpoint, fit to be built.
 
     Without ``init_cfg`` at any depth, which would load or fetch other
@@ -168,11 +201,13 @@ def network_config(backbone: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: It names what is not built for strangers.
     """
     _register()
-    return _checked(plain_backbone(backbone))
+    return checked(plain_backbone(backbone), allowed)
 
 
 def build_network(
-    backbone: Mapping[str, Any], trust: bool = False
+    backbone: Mapping[str, Any],
+    trust: bool = False,
+    allowed: Allowed = NETWORK,
 ) -> nn.Module:
     """The backbone that a config describes, with random weights.
 
@@ -182,6 +217,7 @@ def build_network(
         backbone: Of :func:`pretraining_config`, or of the user's own config.
         trust: It is the user's own, or its maker is trusted: build whatever
             it names.
+        allowed: What is built otherwise.
 
     Raises:
         ValueError: It names what is not built for strangers, or cannot be
@@ -190,12 +226,12 @@ def build_network(
     _register()
     if trust:
         return upstream.MODELS.build(plain_backbone(backbone))
-    config = network_config(backbone)
+    config = network_config(backbone, allowed)
     try:
-        with registered_only():
+        with registered_only(allowed):
             network = upstream.MODELS.build(config)
     except Exception as error:  # of any kind: the arguments are a stranger's
-        if str(error).endswith(_HINT):
+        if str(error).endswith(HINT):
             raise UserValueError(str(error)) from error
         raise UserValueError(
             f'the network in the checkpoint, {config.get("type")!r}, cannot '
@@ -203,7 +239,7 @@ def build_network(
             'the network by --config'
         ) from error
     if not isinstance(network, nn.Module):
-        raise _refused(config.get('type'))
+        raise allowed.refused(config.get('type'))
     return network
 
 

@@ -11,9 +11,12 @@ from .invalid_loss import InvalidLossHook
 from .iter_train_loop import ExactIterTrainLoop
 from .knn import KNNTestLoop, KNNValLoop
 from .lars import LARS
+from .probe import LinearProbeHook
+from .quality import QualityHook
 from .resume import ResumeHook
 from .sizes import SizesHook
 from .train_loop import ExactTrainLoop
+from .verdict import VerdictHook
 from .work_dir import WorkDirHook
 
 __all__ = [
@@ -30,7 +33,10 @@ __all__ = [
     'InvalidLossHook',
     'KNNTestLoop',
     'KNNValLoop',
+    'LinearProbeHook',
+    'QualityHook',
     'ResumeHook',
     'SizesHook',
+    'VerdictHook',
     'WorkDirHook',
 ]

@@ -172,7 +172,7 @@ class Capture:
 
     def _hear_backbone(self, module: nn.Module, args: Any, out: Any) -> None:
         if self._on and args and isinstance(args[0], Tensor):
-            values = _vectors(out)
+            values = vectors(out)
             if values is not None and len(values) == len(args[0]):
                 where = place(args[0], self._views)
                 self.step.features.append(Rows(values, *where))
@@ -219,7 +219,7 @@ def _flat(outputs: Any) -> list[Tensor]:
 
 
 @torch.no_grad()
-def _vectors(outputs: Any) -> Tensor | None:
+def vectors(outputs: Any) -> Tensor | None:
     """One vector an image; ``None`` if it cannot be told which."""
     if isinstance(outputs, (tuple, list)) and outputs:
         last = outputs[-1]

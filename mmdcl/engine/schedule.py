@@ -177,3 +177,29 @@ def schedule_ends(
                 + f'. Set {_to_match(f"{key}.{i}", option, begin, stop)}'
             )
     return sentences
+
+
+def over_after(
+    schedulers: list, max_epochs: int, max_iters: int
+) -> int | None:
+    """After how many iterations nothing is left of the learning rate.
+
+    Args:
+        schedulers: As built.
+        max_epochs: As for :func:`schedule_ends`.
+        max_iters: As for :func:`schedule_ends`.
+
+    Returns:
+        None if it stays at some value, or that is not known.
+    """
+    found, others = [0.0], [0.0]
+    for scheduler in schedulers:
+        if scheduler.param_name != 'lr':
+            continue
+        shape = _shape(scheduler)
+        _, last, over = shape or ('', scheduler.end, False)
+        if scheduler.by_epoch and max_epochs:
+            last *= max_iters / max_epochs
+        (found if over else others).append(last)
+    end = max(found)
+    return round(end) if end >= max(others) and end else None

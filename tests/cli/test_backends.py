@@ -1,6 +1,9 @@
 """``--log``: the numbers elsewhere, too, and never less in the log."""
 
+import sqlite3
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -18,7 +21,7 @@ WANDB = dict(
 
 @pytest.fixture
 def installed(monkeypatch):
-    """Both packages, as far as one can see without importing them."""
+    """All packages, as far as one can see without importing them."""
     spec = type('Spec', (), dict(origin='__init__.py'))
     monkeypatch.setattr(backends, 'find_spec', lambda name: spec)
 
@@ -54,6 +57,29 @@ def test_nothing_is_changed_unasked():
     assert 'visualizer' not in cfg
 
 
+def test_mlflow_writes_into_the_work_dir(installed, monkeypatch):
+    """Of upstream's default, a folder of files, MLflow knows no more."""
+    monkeypatch.delenv('MLFLOW_TRACKING_URI', raising=False)
+    place = Path('work_dirs/dcl').absolute()
+    cfg = Config(dict(work_dir='work_dirs/dcl'))
+    add_backends(cfg, ['mlflow'])
+    _, found = cfg.visualizer.vis_backends
+    assert found == dict(
+        type='MLflowVisBackend',
+        exp_name='mmdcl',
+        run_name='dcl',
+        tracking_uri=f'sqlite:///{place}/mlflow.db',
+        artifact_location=f'file://{place}/mlflow',
+        artifact_suffix=(),
+    )
+    monkeypatch.setenv('MLFLOW_TRACKING_URI', 'http://localhost:5000')
+    cfg = Config(dict(work_dir='work_dirs/dcl'))
+    add_backends(cfg, ['mlflow'])
+    _, found = cfg.visualizer.vis_backends
+    assert found['tracking_uri'] == 'http://localhost:5000'
+    assert found['artifact_location'] is None
+
+
 def test_what_is_missing_is_said_with_what_installs_it(monkeypatch, tmp_path):
     """Also beside the folder that W&B leaves behind."""
     (tmp_path / 'wandb').mkdir()
@@ -67,16 +93,36 @@ def test_what_is_missing_is_said_with_what_installs_it(monkeypatch, tmp_path):
         add_backends(Config(dict(work_dir='a')), ['wandb'])
 
 
+def demo(backend, place):
+    """An epoch of 128 digits, with the packages of this environment."""
+    words = [sys.executable, '-m', 'mmdcl', 'demo', '--log', backend]
+    words += ['--work-dir', 'a', '--cfg-options', 'train_cfg.max_epochs=1']
+    words += ['train_dataloader.dataset.indices=128']
+    run(words, place, PYTHONPATH=':'.join([str(ROOT), *sys.path]))
+
+
+def test_a_database_of_mlflow(tmp_path):
+    pytest.importorskip('mlflow')
+    pytest.importorskip('sqlalchemy')
+    demo('mlflow', tmp_path)
+    with closing(sqlite3.connect(tmp_path / 'a/mlflow.db')) as found:
+        for key in ('loss', 'features/rank_me', 'accuracy/top1'):
+            values = found.execute(
+                'select value from metrics where key = ? order by step',
+                (key,),
+            )
+            (*_, (last,)) = values
+            wanted = logged(tmp_path / 'a', key)[-1][key]
+            assert last == pytest.approx(wanted)
+
+
 def test_an_event_file_of_tensorboard(tmp_path):
     pytest.importorskip('tensorboard')
     from tensorboard.backend.event_processing.event_accumulator import (
         EventAccumulator,
     )
 
-    words = [sys.executable, '-m', 'mmdcl', 'demo', '--log', 'tensorboard']
-    words += ['--work-dir', 'a', '--cfg-options', 'train_cfg.max_epochs=1']
-    words += ['train_dataloader.dataset.indices=128']
-    run(words, tmp_path, PYTHONPATH=':'.join([str(ROOT), *sys.path]))
+    demo('tensorboard', tmp_path)
     (events,) = (tmp_path / 'a').glob('*/vis_data/events.out.*')
     found = EventAccumulator(str(events)).Reload()
     for key in ('loss', 'npc_multiplier', 'accuracy/top1'):

@@ -22,6 +22,8 @@ WORDS = {
     'sweep': ['dcl_resnet50_8xb32', '--out', 'a'],
     'configs': [],
     'doctor': [],
+    'plot': ['pairs', 'a.pth'],
+    'report': ['a'],
 }
 # Nothing that is slow to import is needed to read what was typed.
 LIGHT = """

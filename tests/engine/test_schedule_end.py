@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
 import mmdcl.engine  # noqa: F401
-from mmdcl.engine.schedule import schedule_ends
+from mmdcl.engine.schedule import over_after, schedule_ends
 from tests.engine.test_resume import COSINE, start
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -21,21 +21,26 @@ NAMES = sorted(
 
 
 def ends(configs, epochs=0, iterations=0, batches=4):
-    """Of schedules built as the runner builds them."""
     iterations = iterations or epochs * batches
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
     configs = [configs] if isinstance(configs, dict) else configs
-    built = []
+    schedulers = built(configs, epochs, iterations, batches)
+    return schedule_ends(schedulers, configs, epochs, iterations)
+
+
+def built(configs, epochs, iterations, batches=4):
+    """Schedules as the runner builds them."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
+    found = []
     for config in configs:
         by_epoch = config.get('by_epoch', True)
         default = dict(end=epochs or 1 if by_epoch else iterations)
-        built.append(
+        found.append(
             PARAM_SCHEDULERS.build(
                 {**default, **config},
                 default_args=dict(optimizer=optimizer, epoch_length=batches),
             )
         )
-    return schedule_ends(built, configs, epochs, iterations)
+    return found
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -107,3 +112,22 @@ def test_before_training(scheduler, tmp_path, capfd):
     said = ''.join(capfd.readouterr())
     assert len(watch.rates) == 12
     assert ('param_scheduler.0.T_max' in said) == (scheduler is not None)
+
+
+@pytest.mark.parametrize(
+    ('configs', 'wanted'),
+    [
+        ([dict(COSINE, T_max=8, end=8)], 32),
+        ([dict(COSINE, T_max=8, end=8, convert_to_iter_based=False)], 32),
+        ([dict(type='CosineAnnealingLR', T_max=8, by_epoch=False)], 8),
+        ([dict(LINEAR, end=2), dict(COSINE, T_max=6, begin=2, end=8)], 32),
+        ([LINEAR], None),
+        ([STEPS], None),
+        ([dict(COSINE, T_max=2, end=2), dict(LINEAR, begin=2, end=8)], None),
+        ([dict(COSINE, type='CosineAnnealingMomentum', T_max=2)], None),
+        ([], None),
+    ],
+)
+def test_when_nothing_is_left_of_the_learning_rate(configs, wanted):
+    """In iterations, of 10 epochs of 4."""
+    assert over_after(built(configs, 10, 40), 10, 40) == wanted

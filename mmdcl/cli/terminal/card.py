@@ -1,25 +1,18 @@
 """The recipe card: what a run is, in some twenty lines, before it starts."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
-import torch
 from mmengine.dist import get_world_size
 
 from ... import __version__
 from ...engine.model import model_of
-from ...report import recipe
-from ...report.recipe import count, path_from_here
+from ...report.runs import machine, recipe
+from ...report.runs.recipe import count, path_from_here
 from .layout import fold
 
 Row = tuple[str, str]
 _LABEL = 12  # columns
-_DISTRIBUTIONS = {  # others have the name of what is imported
-    'mmdet': 'mmdetection',
-    'mmseg': 'mmsegmentation',
-}
 
 
 def card_of_training(runner: Any, note: str) -> str:
@@ -99,30 +92,9 @@ def _log(runner: Any, note: str) -> Row:
 
 
 def _machine(runner: Any) -> list[Row]:
-    device = next(runner.model.parameters()).device
-    if device.type == 'cuda':
-        name = torch.cuda.get_device_name(device)
-    else:
-        threads = count(torch.get_num_threads(), 'thread')
-        name = f'{device.type.upper()}, {threads}'
     fixed = ', deterministic' if runner.deterministic else ''
-    scope = runner.cfg.get('default_scope', '')
-    packages = dict.fromkeys(['mmengine', 'mmpretrain', scope])
-    versions = [f'torch {torch.__version__}', *map(_version, packages)]
-    versions.append(f'Python {python_version()}')
     return [
-        ('device', f'{get_world_size()} x {name}'),
+        ('device', machine.device(runner)),
         ('seed', f'{runner.seed}{fixed}'),
-        ('versions', ', '.join(filter(None, versions))),
+        ('versions', machine.versions(runner)),
     ]
-
-
-def _version(package: str) -> str:
-    """With the name of the distribution, which says whose family it is."""
-    other = _DISTRIBUTIONS.get(package, package)
-    for name in (f'onedl-{other}', package, other):
-        try:
-            return f'{name} {version(name)}'
-        except (PackageNotFoundError, ValueError):  # no name at all
-            continue
-    return ''

@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from ...engine.knn import KNNEvaluation
-from ...report.recipe import batch_size
+from ...report.runs.recipe import batch_size
 from .card import card_of_test, card_of_training
 from .layout import fold
 from .quiet import Quiet, active

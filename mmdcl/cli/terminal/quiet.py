@@ -120,6 +120,11 @@ class Quiet:
                 print(record.getMessage(), file=sys.stderr)
         self._held.clear()
 
+    def forget(self) -> None:
+        """Drop what is held: all went well, and there is no log file."""
+        self.end_lines()
+        self._held.clear()
+
     def _take(self, module: str, level: int, text: str) -> None:
         self.others += 1
         record = logging.LogRecord(module, level, '', 0, text, (), None)

@@ -38,6 +38,11 @@ class Screen:
     def flush(self) -> None:
         self._out.flush()
 
+    @property
+    def closed(self) -> bool:
+        """As of any stream: upstream's backend for MLflow asks."""
+        return self._out.closed
+
     def show(self, line: str) -> None:
         """A line, at once, also where others read it from a pipe."""
         with suppress(OSError):

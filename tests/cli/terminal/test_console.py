@@ -137,7 +137,7 @@ def test_verbose_brings_all_back(verbose):
 
 
 def test_the_numbers_are_the_same(place, quiet, verbose):
-    times = {'time', 'data_time'}
+    times = {'time', 'data_time', 'training/data_wait'}
     found = [logged(place / name) for name in ('quiet', 'verbose')]
     assert [x.keys() for x in found[0]] == [x.keys() for x in found[1]]
     for one, other in zip(*found, strict=True):

@@ -1,8 +1,6 @@
 """What a run is made of, each part in a few words; '' if it is not known."""
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,8 +9,9 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmpretrain.models import SimCLR as UpstreamSimCLR
 from torch import nn
 
-from ..engine.knn import KNNValLoop
-from ..models import NNCLR, SimCLR
+from ...engine.knn import KNNValLoop
+from ...models import NNCLR, SimCLR
+from .paths import path_from_here
 
 _IN_BATCH = (NNCLR, SimCLR, UpstreamSimCLR)  # where negatives are
 _ENDLESS = 10**8  # upstream's schedules that never end have 10**9
@@ -21,16 +20,6 @@ _ENDLESS = 10**8  # upstream's schedules that never end have 10**9
 def count(number: int, of: str, plural: str = 's') -> str:
     """``1 image``, ``1,438 images``."""
     return f'{number:,} {of}{plural * (number != 1)}'
-
-
-def path_from_here(path: str | os.PathLike[str] | None) -> str:
-    """Without the working folder, if it lies below; an address as it is."""
-    text = str(path or '')
-    if not text or '://' in text:
-        return text
-    absolute, here = Path(text).absolute(), Path.cwd()
-    below = absolute.is_relative_to(here)
-    return str(absolute.relative_to(here) if below else absolute)
 
 
 def data(dataset: Any) -> str:
@@ -43,11 +32,15 @@ def data(dataset: Any) -> str:
     text = ' of '.join(names) + (f' in {path_from_here(root)}' * bool(root))
     if hasattr(dataset, '__len__'):
         text += f', {count(len(dataset), "image")}'
+    number = classes(dataset)
+    return text + (f' of {count(number, "class", "es")}' if number else '')
+
+
+def classes(dataset: Any) -> int:
+    """How many it names; 0 if it names none."""
     about = getattr(dataset, 'metainfo', None)  # a list, of several datasets
-    classes = about.get('classes') if isinstance(about, Mapping) else None
-    return text + (
-        f' of {count(len(classes), "class", "es")}' if classes else ''
-    )
+    found = about.get('classes') if isinstance(about, Mapping) else None
+    return len(found or ())
 
 
 def bank(loop: Any) -> str:
@@ -76,15 +69,28 @@ def network(model: nn.Module, trained: bool = True) -> str:
 
 def negatives(model: nn.Module, images: int) -> str:
     """For each anchor, of so many images in all processes together."""
+    number = count_negatives(model, images)
+    if not number:
+        return ''
+    where = 'the queue'
+    if not getattr(model, 'queue_len', None):
+        views = 'both views' if _both(model) else 'one view'
+        where = f'{views} of the other images'
+    return f'{number:,} for each anchor ({where})'
+
+
+def count_negatives(model: nn.Module, images: int) -> int:
+    """As :func:`negatives`; 0 if it is not known, or there are none."""
     queue = getattr(model, 'queue_len', None)
     if queue:
-        return f'{queue:,} for each anchor (the queue)'
+        return int(queue)
     if not images or not isinstance(model, _IN_BATCH):
-        return ''
-    both = getattr(model, 'negatives', 'both_views') == 'both_views'
-    number = (2 if both else 1) * (images - 1)
-    views = 'both views' if both else 'one view'
-    return f'{number:,} for each anchor ({views} of the other images)'
+        return 0
+    return (2 if _both(model) else 1) * (images - 1)
+
+
+def _both(model: nn.Module) -> bool:
+    return getattr(model, 'negatives', 'both_views') == 'both_views'
 
 
 def loss(head: Any) -> str:
@@ -124,7 +130,7 @@ def schedule(runner: Any) -> str:
     found = runner.param_schedulers or []
     if isinstance(found, dict):
         found = [x for some in found.values() for x in some]
-    batches = _batches(runner)
+    batches = epoch_length(runner)
     texts = []
     for each in found:
         text = type(each).__name__
@@ -137,14 +143,14 @@ def schedule(runner: Any) -> str:
     return ', then '.join(texts) or 'constant'
 
 
-def _batches(runner: Any) -> int:
-    """Of an epoch; 0 if training is counted in iterations."""
+def epoch_length(runner: Any) -> int:
+    """Iterations; 0 if training is not counted in epochs."""
     by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
     return len(runner.train_dataloader) if by_epoch else 0
 
 
 def length(runner: Any) -> str:
-    batches = _batches(runner)
+    batches = epoch_length(runner)
     if not batches:
         return count(runner.max_iters, 'iteration')
     of = count(batches, 'iteration')
@@ -154,7 +160,7 @@ def length(runner: Any) -> str:
 def progress(runner: Any) -> str:
     """What is trained already."""
     done = count(runner.iter, 'iteration')
-    if not _batches(runner):
+    if not epoch_length(runner):
         return done
     return f'{count(runner.epoch, "epoch")}, {done}'
 
@@ -174,7 +180,7 @@ def validation(runner: Any) -> str:
     loop = runner.val_loop
     if loop is None:
         return ''
-    unit = 'epoch' if _batches(runner) else 'iteration'
+    unit = 'epoch' if epoch_length(runner) else 'iteration'
     every = count(runner.val_interval, unit).removeprefix('1 ')
     text = f'{count(len(loop.dataloader.dataset), "image")}, every {every}'
     if isinstance(loop, KNNValLoop):

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmdcl.cli.terminal.card import card_of_training
-from mmdcl.report import recipe
+from mmdcl.report.runs import recipe
 from tests.runs import BACKBONE, NECK, NNCLR, SIMCLR, VIEWS, loader, runner
 
 MOCO = dict(

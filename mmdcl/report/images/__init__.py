@@ -1,0 +1,1 @@
+"""What a network makes of images: the stuff that pictures are made of."""

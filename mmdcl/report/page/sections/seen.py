@@ -1,0 +1,42 @@
+"""Views, and what a network says of images."""
+
+from ..inline import photo
+from .kept_pictures import NAMES
+from .section import Section, Source
+
+
+def views(source: Source) -> Section | None:
+    path = source.run.path / 'views.png'
+    if not path.is_file():
+        return None
+    picture = photo(
+        path,
+        'Pairs of views as the network was given them in its first steps.',
+        'Pairs of augmented views of training images',
+    )
+    return Section('views', 'Views as trained on', pictures=[picture])
+
+
+def neighbours(source: Source) -> Section | None:
+    return _of_network(source, 'neighbours', 'Neighbours')
+
+
+def embedding(source: Source) -> Section | None:
+    return _of_network(source, 'embedding', 'Embedding')
+
+
+def pairs(source: Source) -> Section | None:
+    return _of_network(source, 'pairs', 'Hardest and easiest pairs')
+
+
+def _of_network(source: Source, name: str, title: str) -> Section | None:
+    found = source.pictures
+    picture = found.picture(name)
+    if picture is not None:
+        return Section(name, title, pictures=[picture])
+    if found.note and not any(map(found.picture, NAMES)):  # said once
+        title = 'Neighbours, embedding, pairs'
+        first = name == NAMES[0]
+        return Section(name, title, note=found.note) if first else None
+    note = found.notes.get(name) or found.note
+    return Section(name, title, note=note) if note else None

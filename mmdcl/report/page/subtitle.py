@@ -1,0 +1,43 @@
+"""A run in one line."""
+
+from typing import TYPE_CHECKING
+
+from ..runs.facts import known
+from ..runs.words import number
+from .sections.card import started
+
+if TYPE_CHECKING:
+    from ..runs.folder import RunFolder
+
+
+def subtitle(run: 'RunFolder') -> str:
+    """Model, loss, data, when, and how far it came."""
+    found = known(run)
+    loss = str(found.get('loss') or '').partition(', temperature')[0]
+    temperature = found.get('temperature')
+    if loss and temperature is not None:
+        loss += f', temperature {number(temperature)}'
+    data = str(found.get('data') or '').partition(',')[0]
+    parts = [
+        str(found.get('model') or '').partition(',')[0],
+        loss,
+        data.partition(' in ')[0],
+        started(run),
+        _length(run),
+    ]
+    return ' · '.join(filter(None, parts))
+
+
+def _length(run: 'RunFolder') -> str:
+    """``finished after 15 epochs``, ``stopped in epoch 6``."""
+    last = run.training[-1] if run.training else {}
+    iteration = last.get('iter')
+    if not iteration:
+        return 'nothing trained'
+    known_end = run.config or run.recipe
+    word = 'stopped after' if known_end else 'trained for'
+    word = 'finished after' if run.finished else word
+    if run.epoch_length:
+        epochs = iteration / run.epoch_length
+        return f'{word} {number(round(epochs, 1))} epochs'.replace('.0 ', ' ')
+    return f'{word} {number(iteration)} iterations'

@@ -1,0 +1,1 @@
+"""Each picture: what is drawn, from what."""

@@ -1,0 +1,107 @@
+"""q over training, by loss and batch size: what DCL decouples."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import UserValueError
+from ..runs.differences import batch_of, differences, loss_of
+from ..runs.folder import RunFolder
+from .curves import draw_line
+from .panels import axis, coupling, stretched
+from .style import COLOURS, LINES, MARKERS, figure, legend, look, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_KNOWN = ('DCL', 'InfoNCE', 'DCLW')  # always of the same colour
+_SIZE = (6.4, 4.0)  # inches
+
+
+@look()
+def draw_coupling(runs: RunFolder | Sequence[RunFolder]) -> 'Figure':
+    """Draw the negative-positive-coupling multiplier q over training.
+
+    A line for each run, of a colour for its loss and a style for its batch
+    size, with the band from p10 to p90 where ``mmdcl.QualityHook`` logged it.
+    InfoNCE's gradient is q times that of DCL (Yeh et al., ECCV 2022).
+
+    Args:
+        runs: One or several. Those without q are named below the figure.
+
+    Raises:
+        UserValueError: No run has a q.
+    """
+    runs = [runs] if isinstance(runs, RunFolder) else list(runs)
+    found = [run for run in runs if coupling(run)]
+    without = ', '.join(run.name for run in runs if run not in found)
+    if not found:
+        raise UserValueError(
+            f'no q was logged in {without}: heads of mmdcl log it '
+            '(npc_multiplier), and mmdcl.QualityHook that of contrastive '
+            "heads of others; add dict(type='mmdcl.QualityHook') to "
+            'custom_hooks'
+        )
+    names = ', '.join(run.name for run in found)
+    title = names if len(found) == 1 else f'{len(found)} runs: {names}'
+    fig, [ax] = figure(panel=_SIZE, title=title)
+    found.sort(
+        key=lambda run: (_losses(runs)[loss_of(run)], batch_of(run) or 0)
+    )
+    unit, factors, _ = axis(found)
+    lines = [coupling(run)[0] for run in found]
+    for line, factor, label, (colour, style) in zip(
+        lines, factors, _labels(found), _looks(found), strict=True
+    ):
+        draw_line(
+            ax,
+            stretched(line, factor),
+            several=len(found) > 1,
+            label=plain(label),
+            color=COLOURS[colour % len(COLOURS)],
+            linestyle=LINES[style % len(LINES)],
+            marker=MARKERS[colour % len(MARKERS)],
+        )
+    kinds = ' or '.join(sorted({line.name for line in lines}))
+    band = '\nand its range from p10 to p90'
+    band *= any(line.band[0] for line in lines)
+    ax.set(
+        xlabel=unit,
+        ylabel=f'{kinds} q, the negative-positive coupling{band}',
+        ylim=(0, 1.02),
+    )
+    ax.set_xlim(left=0)
+    legend(ax)
+    if without:
+        fig.supxlabel(plain(f'no q was logged in {without}', 90), fontsize=8)
+    return fig
+
+
+def _losses(runs: Sequence[RunFolder]) -> dict[str, int]:
+    names = dict.fromkeys([*_KNOWN, *sorted(map(loss_of, runs))])
+    return {name: i for i, name in enumerate(names)}
+
+
+def _looks(runs: Sequence[RunFolder]) -> list[tuple[int, int]]:
+    """Numbers of colour and style of each run."""
+    if not any(loss_of(run) or batch_of(run) for run in runs):
+        return [(i, i) for i in range(len(runs))]
+    losses = _losses(runs)
+    batches = sorted({batch_of(run) or 0 for run in runs})
+    return [
+        (losses[loss_of(run)], batches.index(batch_of(run) or 0))
+        for run in runs
+    ]
+
+
+def _labels(runs: Sequence[RunFolder]) -> list[str]:
+    """By loss and batch size; of several alike, such as seeds, once."""
+    if not all(loss_of(run) and batch_of(run) for run in runs):
+        return differences(runs)
+    labels = [f'{loss_of(run)}, batch {batch_of(run)}' for run in runs]
+    alike, said, found = Counter(labels), set(), []
+    for label in labels:
+        several = f' ({alike[label]} runs)' if alike[label] > 1 else ''
+        found.append('' if label in said else label + several)
+        said.add(label)
+    return found

@@ -1,0 +1,165 @@
+"""Short labels of runs, by what differs between them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .facts import known
+from .folder import RunFolder
+from .words import number
+
+_ASIDE = (  # of a config, what trains nothing
+    'custom_hooks',
+    'default_hooks',
+    'env_cfg',
+    'launcher',
+    'load_from',
+    'log_level',
+    'log_processor',
+    'randomness',
+    'resume',
+    'test_cfg',
+    'test_dataloader',
+    'test_evaluator',
+    'val_cfg',
+    'val_dataloader',
+    'val_evaluator',
+    'vis_backends',
+    'visualizer',
+    'work_dir',
+)
+_MOST = 3  # settings that are named beside the facts
+
+
+def differences(runs: Sequence[RunFolder]) -> list[str]:
+    """A label for each run, no two alike: ``DCL, batch 32``.
+
+    All of algorithm, loss, batch, temperature, learning rate, length, data
+    and backbone that differ; seed or other settings of the config where these
+    leave two runs alike; the folder's name if nothing tells them apart.
+
+    Args:
+        runs: Any number.
+    """
+    if len(runs) == 1:
+        return [runs[0].name]
+    parts: list[list[str]] = [[] for _ in runs]
+    for texts in _columns(runs, _FACTS):
+        _add(parts, texts)
+    for more in (_columns(runs, {'seed': _seed}), _settings(runs)[:_MOST]):
+        for texts in more:
+            if len({*map(tuple, parts)}) < len(runs):
+                _add(parts, texts)
+    labels = [', '.join(part) for part in parts]
+    names = [run.name for run in runs]
+    if len(set(names)) < len(runs):
+        names = [str(run.path) for run in runs]
+    return [
+        label if label and labels.count(label) == 1 else _named(label, name)
+        for label, name in zip(labels, names, strict=True)
+    ]
+
+
+def loss_of(run: RunFolder) -> str:
+    """``DCL``, ``InfoNCE``, ...; '' if it is not known."""
+    return str(known(run).get('loss') or '').partition(',')[0]
+
+
+def batch_of(run: RunFolder) -> int | None:
+    """Images of a batch, of all processes if their number is known."""
+    found = known(run)
+    batch = found.get('batch') or found.get('batch_of_a_process')
+    return batch if isinstance(batch, int) else None
+
+
+def _named(label: str, name: str) -> str:
+    return f'{label} ({name})' if label else name
+
+
+def _add(parts: list[list[str]], texts: list[str]) -> None:
+    if len({*texts}) > 1:
+        for part, text in zip(parts, texts, strict=True):
+            part += [text] if text else []
+
+
+def _columns(
+    runs: Sequence[RunFolder], of: Mapping[str, Callable[[RunFolder], str]]
+) -> list[list[str]]:
+    return [[text(run) for run in runs] for text in of.values()]
+
+
+def _algorithm(run: RunFolder) -> str:
+    return str(known(run).get('model') or '').partition(',')[0]
+
+
+def _backbone(run: RunFolder) -> str:
+    words = str(known(run).get('model') or '').split(', ')
+    return words[1] if len(words) > 1 else ''
+
+
+def _data(run: RunFolder) -> str:
+    return str(known(run).get('data') or '').partition(',')[0].split(' in ')[0]
+
+
+def _length(run: RunFolder) -> str:
+    return str(known(run).get('length') or '').partition(' of ')[0]
+
+
+def _batch(run: RunFolder) -> str:
+    batch = batch_of(run)
+    return f'batch {number(batch)}' if batch else ''
+
+
+def _seed(run: RunFolder) -> str:
+    seed = known(run).get('seed')
+    return '' if seed is None else f'seed {seed}'
+
+
+def _valued(key: str) -> Callable[[RunFolder], str]:
+    def text(run: RunFolder) -> str:
+        value = known(run).get(key)
+        return '' if value is None else f'{key} {number(value)}'
+
+    return text
+
+
+_FACTS: dict[str, Callable[[RunFolder], str]] = {
+    'algorithm': _algorithm,
+    'loss': loss_of,
+    'batch': _batch,
+    'temperature': _valued('temperature'),
+    'lr': _valued('lr'),
+    'length': _length,
+    'data': _data,
+    'backbone': _backbone,
+}
+
+
+def _settings(runs: Sequence[RunFolder]) -> list[list[str]]:
+    """Of each setting that differs its last name and value, for each run."""
+    flat = [
+        _flat(dict(run.config.items()) if run.config else {}) for run in runs
+    ]
+    keys = dict.fromkeys(key for each in flat for key in each)
+    columns = []
+    for key in keys:
+        values = [each.get(key, '') for each in flat]
+        if len({*values}) > 1:
+            last = Path(key).name
+            columns.append([f'{last}={x}' if x else '' for x in values])
+    return columns
+
+
+def _flat(config: Any, at: str = '') -> dict[str, str]:
+    if isinstance(config, Mapping):
+        pairs = [(k, x) for k, x in config.items() if at or k not in _ASIDE]
+    elif isinstance(config, (list, tuple)) and any(
+        isinstance(x, (Mapping, list, tuple)) for x in config
+    ):
+        pairs = list(enumerate(config))
+    else:
+        return {at: str(config)[:40]}
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        found |= _flat(value, f'{at}/{key}'.lstrip('/'))
+    return found

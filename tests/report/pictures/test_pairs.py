@@ -1,0 +1,54 @@
+"""The picture of pairs says what they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmdcl.report.pictures.pairs import Pairs, draw_pairs
+
+
+def pairs(images, labels=None, **kwargs):
+    generator = torch.Generator().manual_seed(0)
+    thumbnails = [np.full((8, 8, 3), i % 256, np.uint8) for i in range(images)]
+    return Pairs(
+        **{
+            'checkpoint': Path('run/epoch_1.pth'),
+            'sha256': '0' * 64,
+            'name': 'run',
+            'thumbnails': (thumbnails, thumbnails),
+            'vectors': torch.randn(2, images, 6, generator=generator),
+            'projected': True,
+            'temperature': 0.1,
+            'negatives': 62,
+            'labels': labels,
+            'classes': None,
+            'files': [f'a/image_{i}.png' for i in range(images)],
+            'total': 100,
+        }
+        | kwargs
+    )
+
+
+@pytest.mark.parametrize('images', [2, 9, 40])
+def test_false_negatives_are_marked(images):
+    labels = torch.zeros(images, dtype=torch.long)
+    fig = draw_pairs(pairs(images, labels))
+    first, easiest, hardest = fig.axes[:3]
+    count = min(8, images // 2)
+    assert len(first.texts) == len(first.patches) == count
+    assert all('✗ class 0' in text.get_text() for text in first.texts)
+    assert 'For 100% of all views' in first.get_title('left')
+    assert len(easiest.texts) == len(hardest.texts) == count
+    assert not easiest.patches
+    assert f'{images} of 100 train images' in first.get_title('left')
+
+
+def test_without_labels_files_are_named():
+    fig = draw_pairs(pairs(10, temperature=None, projected=False))
+    [first, *_] = fig.axes
+    assert not first.patches
+    assert 'image_' in first.texts[0].get_text()
+    assert 'features, without a neck' in fig.get_suptitle()
+    assert fig.axes[-1].get_xlabel().endswith('temperature 0.1 (as if)')

@@ -1,0 +1,60 @@
+"""What runs are called beside each other."""
+
+from mmdcl.report.runs.differences import differences
+from mmdcl.report.runs.folder import read_run
+from tests.report.logs import write_run
+
+
+def labels(tmp_path, *settings):
+    runs = []
+    for i, kwargs in enumerate(settings):
+        write_run(tmp_path / f'run{i}', end=20, quality=False, **kwargs)
+        runs.append(read_run(tmp_path / f'run{i}'))
+    return differences(runs)
+
+
+DCL, INFO_NCE = dict(loss='mmdcl.DCLHead'), dict(loss='mmdcl.InfoNCEHead')
+
+
+def test_what_differs_is_named_and_nothing_else(tmp_path):
+    wanted = ['DCL, batch 32', 'DCL, batch 128', 'InfoNCE, batch 32']
+    found = labels(
+        tmp_path,
+        dict(DCL, batch=32),
+        dict(DCL, batch=128),
+        dict(INFO_NCE, batch=32),
+    )
+    assert found == wanted
+
+
+def test_the_recipe_knows_better_than_the_config(tmp_path):
+    """Of 8 processes, say, and a rate that was scaled."""
+    large = dict(DCL, batch=32, recipe=dict(batch=256, lr=0.3, seed=1))
+    small = dict(DCL, batch=32, recipe=dict(batch=32, lr=0.0375, seed=2))
+    found = labels(tmp_path, large, small)
+    assert found == ['batch 256, lr 0.3', 'batch 32, lr 0.0375']
+
+
+def test_seeds_tell_runs_apart_only_if_nothing_else_does(tmp_path):
+    seeds = [dict(DCL, recipe=dict(seed=x)) for x in (0, 1)]
+    assert labels(tmp_path / 'a', *seeds) == ['seed 0', 'seed 1']
+    other = dict(INFO_NCE, recipe=dict(seed=0))
+    found = labels(tmp_path / 'b', *seeds, other)
+    assert found == ['DCL, seed 0', 'DCL, seed 1', 'InfoNCE, seed 0']
+
+
+def test_other_settings_and_at_last_the_folder(tmp_path):
+    assert labels(tmp_path / 'a', DCL, DCL) == ['run0', 'run1']
+    assert labels(tmp_path / 'b', DCL) == ['run0']
+    write_run(tmp_path / 'c' / 'run0', end=20)
+    log = write_run(tmp_path / 'd' / 'run0', end=20)
+    paths = [tmp_path / name / 'run0' for name in 'cd']
+    assert differences([*map(read_run, paths)]) == [*map(str, paths)]
+    text = log.with_name('config.py').read_text()
+    log.with_name('config.py').write_text(
+        text.replace("'mmdcl.Digits'", "'mmdcl.Digits', part=(0, 5)")
+    )
+    assert differences([*map(read_run, paths)]) == [
+        str(paths[0]),
+        'part=(0, 5)',
+    ]
