@@ -88,6 +88,7 @@ custom_hooks = [
     dict(type='mmdcl.HeartbeatHook'),
     dict(type='mmdcl.InterruptHook'),
     dict(type='mmdcl.QualityHook'),
+    dict(type='mmdcl.VerdictHook'),
     dict(type='mmdcl.ProgressHook', val_before_train=True),
 ]
 default_hooks = dict(

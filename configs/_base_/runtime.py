@@ -10,6 +10,7 @@ custom_hooks = [
     dict(type='mmdcl.HeartbeatHook'),
     dict(type='mmdcl.InterruptHook'),
     dict(type='mmdcl.QualityHook'),
+    dict(type='mmdcl.VerdictHook'),
     dict(type='mmdcl.ProgressHook'),
 ]
 # Average the diagnostics over the log window, as losses are.

@@ -134,7 +134,12 @@ class KNNEvaluation:
 
     @torch.no_grad()
     def run(self) -> dict:
-        """Extract, search, vote, evaluate; returns the metrics."""
+        """Extract, search, vote, evaluate; returns the metrics.
+
+        Hooks with a method ``after_query_features(runner, features, labels,
+        numbers, metrics)`` get this process's share of what was classified,
+        on the host, with numbers in the dataset, and may add to the metrics.
+        """
         call_hook, mode = self.runner.call_hook, self._mode
         call_hook(f'before_{mode}')
         call_hook(f'before_{mode}_epoch')
@@ -155,6 +160,14 @@ class KNNEvaluation:
             values = self.evaluator.evaluate(len(self.dataloader.dataset))
             prefix = f'k{k}/' if self.named else ''
             metrics |= {prefix + name: v for name, v in values.items()}
+        numbers = torch.tensor(list(self.dataloader.sampler))[: len(labels)]
+        call_hook(
+            'after_query_features',
+            features=queries,
+            labels=labels,
+            numbers=numbers,
+            metrics=metrics,
+        )
         call_hook(f'after_{mode}_epoch', metrics=metrics)
         call_hook(f'after_{mode}')
         return metrics

@@ -149,10 +149,10 @@ def _draw(run: RunFolder) -> Path:
 def _write_page(runner) -> None:
     from .page.write import write_report
 
+    runner.logger.info('Writing the report, which takes some seconds ...')
     path = write_report(
         runner.work_dir,
         trust=True,  # what was trained here
-        say=lambda text: runner.logger.info(f'{text} ...'),
         warn=runner.logger.warning,
     )
     runner.logger.info(f'  report:     {path}')
