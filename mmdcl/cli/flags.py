@@ -109,6 +109,12 @@ def _of_training(parser: argparse.ArgumentParser) -> None:
         '--no-validate', action='store_true', help='train without validation'
     )
     parser.add_argument(
+        '--no-report',
+        action='store_true',
+        help='do not write report.html at the end; `mmdcl report WORK_DIR` '
+        'writes it later',
+    )
+    parser.add_argument(
         '--fast',
         action='store_true',
         help='bfloat16, channels last, and flips, colours and blur on the '

@@ -3,6 +3,9 @@
 import argparse
 import sys
 
+from mmengine.config import Config
+
+from ..checkpoints.channels import short_name
 from ..engine.resume import check_training
 from .backends import add_backends
 from .configuration import (
@@ -30,6 +33,8 @@ def run(args: argparse.Namespace) -> None:
         mixed_precision(cfg)
     if args.fast:
         fast_config(cfg)
+    if args.no_report:
+        _without_report(cfg)
     if args.resume:
         cfg.load_from = None  # of the config; as an option it is resumed
     if args.auto_scale_lr:
@@ -46,3 +51,9 @@ def run(args: argparse.Namespace) -> None:
     runner = build_runner(cfg)
     check_training(runner)
     runner.train()
+
+
+def _without_report(cfg: Config) -> None:
+    for hook in cfg.get('custom_hooks') or []:
+        if short_name(hook.get('type')) == 'ProgressHook':
+            hook['report'] = False

@@ -99,7 +99,6 @@ class Capture:
     Args:
         model: With a ``backbone``; ``neck``, ``head`` and
             ``data_preprocessor`` are listened to where there are some.
-        labels: Keep only what is known of the backbone, not the head.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -47,8 +47,8 @@ class QualityHook(Hook):
     positives and negatives and the spectra.
 
     Args:
-        interval: Iterations between looks; it also looks at the end of each
-            epoch.
+        interval: Iterations between looks, in loops over epochs counted from
+            the beginning of each, at whose end it looks, too.
         images: That a look is at, of all processes; of small batches, those
             of several steps. Ranks compare only between equal numbers.
     """
@@ -91,10 +91,10 @@ class QualityHook(Hook):
 
     def _left(self, runner, batch_idx: int) -> int:
         """Iterations until the next look, this one included."""
-        left = self.interval - runner.iter % self.interval
-        if isinstance(runner.train_loop, EpochBasedTrainLoop):
-            left = min(left, len(runner.train_dataloader) - batch_idx)
-        return left
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            return self.interval - runner.iter % self.interval
+        to_end = len(runner.train_dataloader) - batch_idx
+        return min(self.interval - batch_idx % self.interval, to_end)
 
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: Any = None, outputs=None

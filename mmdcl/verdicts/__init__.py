@@ -72,11 +72,11 @@ def _well(facts: Facts) -> Verdict:
         parts.append(f'kNN accuracy {accuracy[0][1]:.1f}')
     if losses:
         parts.append(f'loss {losses[0]:.2f} -> {losses[-1]:.2f}')
-    rank = now(facts.quality, 'features/rank_me')
+    used = now(facts.quality, 'features/rank_me')
     width = now(facts.quality, 'features/width')
     rows = now(facts.quality, 'features/rows')
-    if rank and width and rows:
-        parts.append(f'RankMe {rank:.0f} of {min(width, rows):.0f}')
+    if used and width and rows:
+        parts.append(f'RankMe {used:.0f} of {min(width, rows):.0f}')
     known = ', '.join(parts)
     if len(losses) < _LEAST:
         words = f'Too early to say: {known or "nothing is logged"}.'

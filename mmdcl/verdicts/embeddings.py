@@ -71,15 +71,15 @@ def _point_or_line(facts: Facts) -> tuple[str, str] | None:
                 f'{name} of all images are nearly the same: their spread is '
                 f'{spread:.2g}, where 1 is a sphere and 0 a point.',
             )
-        rank = now(facts.quality, f'{place}/rank_me')
+        used = now(facts.quality, f'{place}/rank_me')
         sizes = [now(facts.quality, f'{place}/{x}') for x in ('width', 'rows')]
-        if rank is None or None in sizes:
+        if used is None or None in sizes:
             continue
         possible = min(x for x in sizes if x is not None)
-        if possible >= 4 and rank - 1 <= 0.02 * (possible - 1):
+        if possible >= 4 and used - 1 <= 0.02 * (possible - 1):
             return (
-                f'RankMe {rank:.1f}',
-                f'{name} use {rank:.1f} of {possible:.0f} directions '
+                f'RankMe {used:.1f}',
+                f'{name} use {used:.1f} of {possible:.0f} directions '
                 '(RankMe).',
             )
     return None

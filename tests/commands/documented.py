@@ -16,6 +16,7 @@ PAGES = (
 )
 _SECONDS = 1500
 _VARIABLE = re.compile(r'(\w+)=(.*)', re.S)
+_TRAINS = re.compile(r'\bmmdcl (train|demo)\b|^python tools/train\.py')
 
 
 def blocks(language: str) -> list[str]:
@@ -77,6 +78,7 @@ def typed(
     *options: str,
     instead: dict[str, str] | None = None,
     code: int = 0,
+    report: bool = False,
 ) -> str:
     """Run the documented command with ``part``, made small by ``options``.
 
@@ -89,8 +91,12 @@ def typed(
         *options: Appended, as words.
         instead: Words of it, and what stands for them here.
         code: The exit code it must have.
+        report: If it trains, let it write the page at the end, too, which
+            takes longer than so small a training.
     """
     words, variables = split(command_with(part), instead)
+    if not report and _TRAINS.search(' '.join(words)):
+        options = ('--no-report', *options)
     return run([*words, *options], place, code, **variables)
 
 

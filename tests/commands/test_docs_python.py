@@ -97,6 +97,8 @@ def test_readings_of_one_loss():
 # Of blocks that are configs: a part, a key, and what it is then.
 CONFIGS = [
     ('save_best', 'default_hooks.checkpoint.save_best', 'auto'),
+    ("mmdcl.LinearProbeHook')]", 'custom_hooks', 'LinearProbeHook'),
+    ("type='mmdcl.VerdictHook'", 'custom_hooks.1.type', 'Verdict'),
     ('top_k=3', 'model.support_set.size', '16384'),
     ('TensorboardVisBackend', 'visualizer.type', 'UniversalVisualizer'),
     ("type='mmdcl.SimCLR',", 'model.type', 'mmdcl.SimCLR'),

@@ -185,7 +185,8 @@ class Metrics(Hook):
 
 def test_it_learns_and_is_told_of(tmp_path):
     """By way of the log, after kNN, which decides which checkpoint is best."""
-    before = dict(type='mmdcl.ProgressHook', val_before_train=True)
+    before = dict(type='mmdcl.ProgressHook', report=False)
+    before['val_before_train'] = True
     run = runner(
         tmp_path,
         model=dict(SIMCLR, **NETWORK),

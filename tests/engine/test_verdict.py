@@ -66,7 +66,8 @@ def trained(folder, views, *, epochs=15, batch=64, hooks=(), **more):
         train_cfg=dict(by_epoch=True, max_epochs=epochs, val_begin=99),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.05, momentum=0.9)),
         custom_hooks=[
-            dict(type='mmdcl.ProgressHook'),  # which knows the recipe
+            # Which knows the recipe.
+            dict(type='mmdcl.ProgressHook', report=False),
             dict(type='mmdcl.VerdictHook'),
             *hooks,
         ],
