@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from ... import __version__
 from ...checkpoints import read_checkpoint
 from ...errors import UserFileNotFoundError, UserOSError
+from ..runs.facts import images_a_second
 from ..runs.folder import read_run
 from ..runs.words import measure, number
 from .guard import guarded
 from .sections import SECTIONS, Section, Source
 from .sections.kept_pictures import NetworkPictures
-from .sections.network_pictures import network_pictures
+from .sections.network_pictures import affordable, network_pictures
 from .sections.next_steps import sha256
 from .subtitle import subtitle
 
@@ -165,7 +166,7 @@ def _source(
             checkpoint,
             digest,
             data_root,
-            images,
+            affordable(images_a_second(run)) if images else 0,
             trust,
             say,
             warn=warn,

@@ -270,3 +270,10 @@ def luminance(colour: str) -> float:
     return sum(
         a * b for a, b in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ('rate', 'images'), [(None, 500), (900, 500), (3, 240), (0.2, 64)]
+)
+def test_a_slow_network_is_asked_about_fewer_images(rate, images):
+    assert network_pictures.affordable(rate) == images

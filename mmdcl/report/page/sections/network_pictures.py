@@ -12,8 +12,21 @@ from .kept_pictures import NAMES, NetworkPictures, keep, kept, somewhere
 if TYPE_CHECKING:
     from ...images.material import Material
 
-IMAGES = 500
+_MOST, _LEAST = 500, 64  # images that a page asks about
+_SECONDS = 20  # that the network may look at them, about
 _QUERIES = 8
+
+
+def affordable(rate: float | None) -> int:
+    """How many images a page asks the network about.
+
+    Args:
+        rate: Images a second of the training, if that is known; looking, at
+            one view and without a gradient, is some four times as fast.
+    """
+    if rate is None:
+        return _MOST
+    return max(_LEAST, min(_MOST, int(4 * rate * _SECONDS)))
 
 
 def network_pictures(
@@ -21,7 +34,7 @@ def network_pictures(
     checkpoint: Path | None,
     sha256: str,
     data_root: str | Path | None = None,
-    images: bool = True,
+    images: int = _MOST,
     trust: bool = False,
     say: Callable[[str], Any] = lambda text: None,
     **kwargs: Any,
@@ -34,7 +47,7 @@ def network_pictures(
             those that were drawn last are taken.
         sha256: Of the checkpoint.
         data_root: Folder of the images, if not as in the config.
-        images: Draw what is not drawn yet.
+        images: To ask about; 0: only what is drawn already.
         trust: As in ``read_checkpoint``.
         say: Is given a line before something slow.
         **kwargs: As for ``guarded``.
@@ -55,6 +68,7 @@ def network_pictures(
         found.note = 'Left out: numbers and curves only were asked for.'
     else:
         same = dict(data_root=data_root, trust=trust)
+        same['images'] = images
         _draw(found, missing, checkpoint, same, say, kwargs)
     return found
 
@@ -69,8 +83,8 @@ def _draw(
 ) -> None:
     from ...images.material import gather_material
 
-    say(f'asking {checkpoint.name} about {IMAGES} images')
-    gather = partial(gather_material, checkpoint, images=IMAGES, **same)
+    say(f'asking {checkpoint.name} about {same["images"]} images')
+    gather = partial(gather_material, checkpoint, **same)
     material, why, _ = guarded('reading the images', gather, **kwargs)
     if material is None:
         found.note = f'The network could not be asked. {why}'
