@@ -19,12 +19,13 @@ from typing import Any
 
 from measure import Table, flags
 
-# A config, and how many steps of it.
-RUNS = (
-    ('dcl_resnet18_1xb128_digits', 165),  # epochs of 11 steps: many looks
-    ('dcl_slimr18_1xb32_cifar10', 400),
-    ('dcl_resnet18_1xb256_cifar10', 100),
-)
+# Steps of each config. The demo's epochs are of 11 steps, each with a look.
+DEMO = 'dcl_resnet18_1xb128_digits'
+STEPS = {
+    DEMO: 165,
+    'dcl_slimr18_1xb32_cifar10': 400,
+    'dcl_resnet18_1xb256_cifar10': 100,
+}
 
 
 def counted(spent: list[float], function: Callable) -> Callable:
@@ -82,7 +83,9 @@ def train(config: str, steps: int, threads: int) -> dict[str, float]:
         cfg.train_dataloader.dataset = dict(
             type='mmdcl.Digits', split='train', pipeline=pipeline
         )
-    if config != RUNS[0][0]:
+    if config == DEMO:
+        cfg.train_cfg.max_epochs = -(-steps // 11)
+    else:
         cfg.train_dataloader.sampler = dict(type='InfiniteSampler')
         cfg.train_cfg = dict(
             type='IterBasedTrainLoop', max_iters=steps, val_interval=10**9
@@ -110,10 +113,15 @@ def train(config: str, steps: int, threads: int) -> dict[str, float]:
 
 def main() -> None:
     parser = flags(__doc__, rounds=3)
+    parser.add_argument(
+        '--configs', nargs='+', choices=STEPS, default=list(STEPS)
+    )
+    parser.add_argument('--steps', type=int, help='instead of theirs')
     args = parser.parse_args()
     table = Table('config', 'steps', 'looks', 'ms a step', 'ms a look', '%')
     context = get_context('spawn')
-    for config, steps in RUNS:
+    for config in args.configs:
+        steps = args.steps or STEPS[config]
         with context.Pool(1, maxtasksperchild=1) as pool:
             given = [(config, steps, args.threads)] * args.rounds
             found = pool.starmap(train, given, chunksize=1)
