@@ -139,7 +139,10 @@ class QualityHook(Hook):
             if rows is None or not rows.isfinite().all():
                 continue
             images = len(rows) if pairs is None else pairs.shape[1]
-            found, more[name] = numbers.of_space(rows, pairs)
+            try:
+                found, more[name] = numbers.of_space(rows, pairs)
+            except torch.linalg.LinAlgError:  # rare, and no reason to end
+                continue
             record |= {f'{name}/{key}': x for key, x in found.items()}
             if name == 'projections' and pairs is not None:
                 both = numbers.cosines(pairs)
