@@ -209,6 +209,7 @@ def command(name, *flags):
 
 
 def train(good, *flags):
+    flags = ['--no-report', *flags]
     command('train', good / 'run.py', '--work-dir', 'w', *flags)
 
 

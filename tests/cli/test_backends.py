@@ -96,6 +96,7 @@ def test_what_is_missing_is_said_with_what_installs_it(monkeypatch, tmp_path):
 def demo(backend, place):
     """An epoch of 128 digits, with the packages of this environment."""
     words = [sys.executable, '-m', 'mmdcl', 'demo', '--log', backend]
+    words += ['--no-report']
     words += ['--work-dir', 'a', '--cfg-options', 'train_cfg.max_epochs=1']
     words += ['train_dataloader.dataset.indices=128']
     run(words, place, PYTHONPATH=':'.join([str(ROOT), *sys.path]))

@@ -22,6 +22,7 @@ def command(work_dir, *flags, epochs=1, options=()):
         str(ROOT / 'tools' / 'train.py'),
         DIGITS,
         '--no-validate',
+        '--no-report',
         *(() if work_dir is None else ('--work-dir', str(work_dir))),
         *flags,
         '--cfg-options',

@@ -33,7 +33,8 @@ def checkpoint(data, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('pretrained')
     options = ['train_cfg.max_epochs=2', 'train_dataloader.batch_size=4']
     options += ['randomness.seed=0']
-    flags = ['--data-root', data, '--work-dir', work_dir, '--cfg-options']
+    flags = ['--data-root', data, '--work-dir', work_dir, '--no-report']
+    options = ['--cfg-options', *options]
     train.run(parse('train', [CONFIG, *map(str, flags), *options]))
     return work_dir / 'epoch_2.pth'
 
