@@ -96,7 +96,7 @@ def typed(
     """
     words, variables = split(command_with(part), instead)
     if not report and _TRAINS.search(' '.join(words)):
-        options = ('--no-report', *options)
+        options = (*options, '--no-report')
     return run([*words, *options], place, code, **variables)
 
 
