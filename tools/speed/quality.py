@@ -21,11 +21,7 @@ from measure import Table, flags
 
 # Steps of each config. The demo's epochs are of 11 steps, each with a look.
 DEMO = 'dcl_resnet18_1xb128_digits'
-STEPS = {
-    DEMO: 165,
-    'dcl_slimr18_1xb32_cifar10': 400,
-    'dcl_resnet18_1xb256_cifar10': 100,
-}
+STEPS = {DEMO: 165, 'dcl_slimr18_1xb32_cifar10': 400}
 
 
 def counted(spent: list[float], function: Callable) -> Callable:
