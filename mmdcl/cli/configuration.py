@@ -8,11 +8,13 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config.utils import ConfigParsingError
 
 from .. import configs
 from ..checkpoints import read_checkpoint
 from ..checkpoints.channels import short_name
 from ..checkpoints.strict import only_strict, refuse_address
+from ..errors import UserValueError
 from .hooks import add_hooks
 from .running import distribute_on_cpu
 from .settings import check_settings, merge_options
@@ -23,6 +25,23 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 FOLDERS = {'ImageNet', 'CustomDataset'}
 
 
+def read_config(path: str) -> Config:
+    """A config file of the user's.
+
+    Raises:
+        UserValueError: It is none, or one that it inherits is not there.
+    """
+    try:
+        return Config.fromfile(path)
+    except SyntaxError as error:
+        why = f'line {error.lineno}: {error.msg}'
+    except FileNotFoundError as error:
+        why = f'{error.filename or error} is not there'
+    except (OSError, UnicodeDecodeError, ConfigParsingError) as error:
+        why = str(error).partition('\n')[0]
+    raise UserValueError(f'{path} cannot be read as a config: {why}')
+
+
 def load_config(args: argparse.Namespace) -> Config:
     """The config file with the common flags applied.
 
@@ -30,7 +49,7 @@ def load_config(args: argparse.Namespace) -> Config:
         args: Parsed flags. Texts of ``cfg_options`` become values.
     """
     args.cfg_options = option_values(args.cfg_options)
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     cfg.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.work_dir or not cfg.get('work_dir'):

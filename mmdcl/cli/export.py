@@ -5,7 +5,6 @@ import sys
 from importlib.util import find_spec
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
@@ -15,12 +14,13 @@ from ..checkpoints.export import rename, write_backbone
 from ..checkpoints.strict import only_strict
 from ..downstream.pretrained_network import build_network
 from ..engine.features import image_features
+from .configuration import read_config
 
 
 def build(checkpoint: dict, args: argparse.Namespace) -> nn.Module:
     """The network that the weights belong to, on the CPU."""
     if args.config:
-        model = Config.fromfile(args.config).get('model') or {}
+        model = read_config(args.config).get('model') or {}
         backbone = model.get('backbone')
     else:
         backbone = pretrained_backbone(checkpoint)

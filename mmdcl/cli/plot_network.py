@@ -13,7 +13,7 @@ from ..report.images.material import Material, gather_material
 from ..report.images.network import find_checkpoint
 from ..report.pictures.style import save
 from ..report.runs.paths import path_from_here
-from .configuration import option_values
+from .configuration import option_values, read_config
 from .settings import merge_options
 
 _MANY = 1000  # images that take a while on a plane
@@ -25,7 +25,7 @@ def views(args: argparse.Namespace) -> None:
     from ..report.pictures.views import gather_views, run_config
 
     run = Path(args.config).is_dir()
-    cfg = run_config(args.config) if run else Config.fromfile(args.config)
+    cfg = run_config(args.config) if run else read_config(args.config)
     merge_options(cfg, option_values(args.cfg_options) or {})
     viewed, total = gather_views(
         cfg, args.images, args.seed, args.data_root, trusted=not run
@@ -92,7 +92,7 @@ def _settings(args: argparse.Namespace, checkpoint: str) -> dict[str, Any]:
     if options:  # refused if they would change nothing
         path = find_checkpoint(checkpoint, args.trust)
         cfg = (
-            Config.fromfile(args.config)
+            read_config(args.config)
             if args.config
             else Config(pretraining_config(read_checkpoint(path, args.trust)))
         )

@@ -1,6 +1,7 @@
 """Stop when the loss is no longer a number, before it costs a checkpoint."""
 
 import math
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -88,6 +89,10 @@ class InvalidLossHook(Hook):
             self._stop_at(runner, int(self._first_bad))
 
     def _stop_at(self, runner, iteration: int) -> None:
+        # For whoever looks at the log; it is not worth another error.
+        with suppress(Exception):
+            last = dict(loss=math.nan, epoch=runner.epoch + 1, iter=iteration)
+            runner.visualizer.add_scalars(last, step=iteration)
         self._stop(runner, f'loss is NaN or infinite at iteration {iteration}')
 
     def _stop(self, runner, what: str) -> None:
@@ -97,6 +102,7 @@ class InvalidLossHook(Hook):
                 out_dir = Path(hook.out_dir).parent  # the hook went into it
         last, passed = newest_good(runner.work_dir, out_dir=out_dir)
         known = 'none that can be read' if passed else 'none yet'
+        known += '. Start again'
         if last is not None:
             known = (
                 f'{last}. Resume from it by --resume {last} '

@@ -72,7 +72,8 @@ def _well(facts: Facts) -> Verdict:
         parts.append(f'kNN accuracy {accuracy[0][1]:.1f}')
     if losses:
         parts.append(f'loss {losses[0]:.2f} -> {losses[-1]:.2f}')
-    used = now(facts.quality, 'features/rank_me')
+    ranks = values(facts.quality, 'features/rank_me')
+    used = ranks[-1] if ranks else None
     width = now(facts.quality, 'features/width')
     rows = now(facts.quality, 'features/rows')
     if used and width and rows:

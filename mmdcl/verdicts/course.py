@@ -80,7 +80,7 @@ def learning_rate_too_high(facts: Facts) -> Verdict | None:
 
 
 def _no_number(facts: Facts) -> tuple[str, str, str] | None:
-    last = window(facts.training)
+    last = window(facts.training) or facts.training[-1:]
     losses = [(x.get('iter', 'unknown'), x.get('loss')) for x in last]
     for where, loss in losses:
         if isinstance(loss, float) and not math.isfinite(loss):

@@ -66,7 +66,7 @@ def test_what_goes_well_is_said():
     assert (good.name, good.level) == ('learns', 'good')
     assert good.number == '20.0 -> 39.0'
     assert 'kNN accuracy 20.0 -> 39.0' in good.words
-    assert 'RankMe 53 of 128' in good.words
+    assert 'RankMe 60 of 128' in good.words
     assert good.remedy == ''
     # Slow, but it learns.
     slow = verdicts(spoilt(data_time=0.5))
@@ -121,3 +121,8 @@ def test_each_verdict_is_two_sentences():
             assert sentence[0].isupper() or sentence[0].isdigit()
             assert sentence.endswith('.')
             assert '. ' not in sentence
+
+
+def test_a_run_that_ended_in_nan_at_once():
+    facts = Facts(training=[dict(loss=nan, iter=4)], unit='epoch')
+    assert [x.name for x in verdicts(facts)] == ['learning rate too high']

@@ -15,6 +15,7 @@ def guarded(
     what: str,
     make: Callable[[], Made],
     warn: Callable[[str], Any] = warnings.warn,
+    loud: bool = False,
 ) -> tuple[Made | None, str, bool]:
     """What is made, or why it is not.
 
@@ -22,6 +23,7 @@ def guarded(
         what: In a few words, for the warning.
         make: May raise anything.
         warn: Is given a sentence where the mistake is not the user's.
+        loud: Also where it is.
 
     Returns:
         It or None; a sentence or ''; whether the sentence would be the same
@@ -35,12 +37,15 @@ def guarded(
         return make(), '', True
     except UserError as error:
         mended = isinstance(error, (OSError, ModuleNotFoundError))
-        return None, _sentence(error.sentence), not mended
+        sentence = as_sentence(error.sentence)
+        if loud:
+            warn(sentence)
+        return None, sentence, not mended
     except Exception as error:
         if TRACEBACK in os.environ:
             raise
         said = ' '.join(str(error).split())[:300]
-        sentence = _sentence(
+        sentence = as_sentence(
             f'{what} failed with {type(error).__name__}'
             + (f': {said}' if said else '')
         )
@@ -48,6 +53,7 @@ def guarded(
         return None, sentence, False
 
 
-def _sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
+    """With a capital and a full stop."""
     text = text.strip()
     return f'{text[:1].upper()}{text[1:]}' + '.' * (text[-1:] not in '.?!')

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..runs.facts import known
+from ..runs.facts import known, trained
 from ..runs.words import number
 from .sections.card import started
 
@@ -30,14 +30,12 @@ def subtitle(run: 'RunFolder') -> str:
 
 def _length(run: 'RunFolder') -> str:
     """``finished after 15 epochs``, ``stopped in epoch 6``."""
-    last = run.training[-1] if run.training else {}
-    iteration = last.get('iter')
-    if not iteration:
+    length = trained(run)
+    if not length:
         return 'nothing trained'
     known_end = run.config or run.recipe
     word = 'stopped after' if known_end else 'trained for'
     word = 'finished after' if run.finished else word
     if run.epoch_length:
-        epochs = iteration / run.epoch_length
-        return f'{word} {number(round(epochs, 1))} epochs'.replace('.0 ', ' ')
-    return f'{word} {number(iteration)} iterations'
+        return f'{word} {number(round(length, 1))} epochs'.replace('.0 ', ' ')
+    return f'{word} {number(round(length))} iterations'

@@ -15,7 +15,7 @@ from ...errors import UserFileNotFoundError, UserOSError
 from ..runs.facts import images_a_second
 from ..runs.folder import read_run
 from ..runs.words import measure, number
-from .guard import guarded
+from .guard import as_sentence, guarded
 from .sections import SECTIONS, Section, Source
 from .sections.kept_pictures import NetworkPictures
 from .sections.network_pictures import affordable, network_pictures
@@ -52,7 +52,8 @@ def write_report(
         images: Ask the network about some images, where that was not done.
         trust: Read the checkpoint even if that may run code in it.
         say: Is given a line before something slow.
-        warn: Is given a sentence where a part failed.
+        warn: Is given a sentence where a part failed, or the network could
+            not be asked.
 
     Returns:
         The file.
@@ -132,7 +133,7 @@ def _checkpoint(
     run: 'RunFolder', named: str | Path | None, trust: bool
 ) -> Path | None:
     if named is None:
-        return run.checkpoint
+        return run.newest(trust)[0] if trust else run.checkpoint
     path = Path(named)
     if not path.is_file() and (run.path / path.name).is_file():
         path = run.path / path.name
@@ -158,6 +159,9 @@ def _source(
     digest = sha256(checkpoint) if checkpoint else ''
     if not run.path.is_dir():
         return Source(run, checkpoint, digest, NetworkPictures())
+    unreadable = '' if checkpoint else as_sentence(run.unreadable)
+    if unreadable:
+        warn(unreadable)
     pictures, why, _ = guarded(
         'asking the network',
         partial(
@@ -169,12 +173,13 @@ def _source(
             affordable(images_a_second(run)) if images else 0,
             trust,
             say,
+            unreadable,
             warn=warn,
         ),
         warn,
     )
     pictures = pictures or NetworkPictures(note=why)
-    return Source(run, checkpoint, digest, pictures)
+    return Source(run, checkpoint, digest, pictures, unreadable)
 
 
 def _anchor(title: str) -> str:

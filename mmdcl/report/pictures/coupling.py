@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import UserValueError
-from ..runs.differences import batch_of, differences, loss_of
+from ..runs.differences import batch_of, differences, kinds, loss_of
 from ..runs.folder import RunFolder
 from .curves import draw_line
 from .panels import axis, coupling, stretched
+from .run_legend import run_look
 from .style import COLOURS, LINES, MARKERS, figure, legend, look, plain
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ def draw_coupling(runs: RunFolder | Sequence[RunFolder]) -> 'Figure':
     """Draw the negative-positive-coupling multiplier q over training.
 
     A line for each run, of a colour for its loss and a style for its batch
-    size, with the band from p10 to p90 where ``mmdcl.QualityHook`` logged it.
-    InfoNCE's gradient is q times that of DCL (Yeh et al., ECCV 2022).
+    size and what else differs but its seed, with the band from p10 to p90
+    where ``mmdcl.QualityHook`` logged it. InfoNCE's gradient is q times that
+    of DCL (Yeh et al., ECCV 2022).
 
     Args:
         runs: One or several. Those without q are named below the figure.
@@ -50,28 +52,27 @@ def draw_coupling(runs: RunFolder | Sequence[RunFolder]) -> 'Figure':
     )
     unit, factors, _ = axis(found)
     lines = [coupling(run)[0] for run in found]
-    for line, factor, label, (colour, style) in zip(
-        lines, factors, _labels(found), _looks(found), strict=True
+    kind = _kinds(found)
+    for line, factor, label, look_of in zip(
+        lines, factors, _labels(found, kind), _looks(found, kind), strict=True
     ):
         draw_line(
             ax,
             stretched(line, factor),
             several=len(found) > 1,
             label=plain(label),
-            color=COLOURS[colour % len(COLOURS)],
-            linestyle=LINES[style % len(LINES)],
-            marker=MARKERS[colour % len(MARKERS)],
+            **look_of,
         )
-    kinds = ' or '.join(sorted({line.name for line in lines}))
+    measures = ' or '.join(sorted({line.name for line in lines}))
     band = '\nand its range from p10 to p90'
     band *= any(line.band[0] for line in lines)
     ax.set(
         xlabel=unit,
-        ylabel=f'{kinds} q, the negative-positive coupling{band}',
+        ylabel=f'{measures} q, the negative-positive coupling{band}',
         ylim=(0, 1.02),
     )
     ax.set_xlim(left=0)
-    legend(ax)
+    legend(ax, handlelength=3.6)  # styles are told apart by their gaps
     if without:
         fig.supxlabel(plain(f'no q was logged in {without}', 90), fontsize=8)
     return fig
@@ -82,26 +83,48 @@ def _losses(runs: Sequence[RunFolder]) -> dict[str, int]:
     return {name: i for i, name in enumerate(names)}
 
 
-def _looks(runs: Sequence[RunFolder]) -> list[tuple[int, int]]:
-    """Numbers of colour and style of each run."""
+def _looks(runs: Sequence[RunFolder], kind: Sequence[int]) -> list[dict]:
+    """Of each run, as of others of its kind and of no other run."""
     if not any(loss_of(run) or batch_of(run) for run in runs):
-        return [(i, i) for i in range(len(runs))]
+        return [run_look(i) for i in range(len(runs))]
     losses = _losses(runs)
     batches = sorted({batch_of(run) or 0 for run in runs})
-    return [
-        (losses[loss_of(run)], batches.index(batch_of(run) or 0))
-        for run in runs
-    ]
+    alike: dict[tuple[int, int], list[int]] = {}
+    found = []
+    for run, number in zip(runs, kind, strict=True):
+        colour = losses[loss_of(run)]
+        batch = batches.index(batch_of(run) or 0)
+        others = alike.setdefault((colour, batch), [])
+        others += [number] if number not in others else []
+        more = others.index(number)
+        found.append(
+            dict(
+                color=COLOURS[colour % len(COLOURS)],
+                linestyle=LINES[(batch + more * len(batches)) % len(LINES)],
+                marker=MARKERS[(colour + more) % len(MARKERS)],
+            )
+        )
+    return found
 
 
-def _labels(runs: Sequence[RunFolder]) -> list[str]:
-    """By loss and batch size; of several alike, such as seeds, once."""
+def _kinds(runs: Sequence[RunFolder]) -> list[int]:
+    """Only runs of which enough is known can be of one kind."""
     if not all(loss_of(run) and batch_of(run) for run in runs):
-        return differences(runs)
-    labels = [f'{loss_of(run)}, batch {batch_of(run)}' for run in runs]
-    alike, said, found = Counter(labels), set(), []
-    for label in labels:
-        several = f' ({alike[label]} runs)' if alike[label] > 1 else ''
-        found.append('' if label in said else label + several)
-        said.add(label)
+        return [*range(len(runs))]
+    return kinds(runs)
+
+
+def _labels(runs: Sequence[RunFolder], kind: Sequence[int]) -> list[str]:
+    """By loss and batch size, if these suffice; of each kind once."""
+    counts = Counter(kind)
+    firsts = [kind.index(number) for number in counts]
+    some = [runs[i] for i in firsts]
+    labels = [f'{loss_of(run)}, batch {batch_of(run)}' for run in some]
+    known = all(loss_of(run) and batch_of(run) for run in some)
+    if not known or len({*labels}) < len(labels):
+        labels = differences(some, seeds=len(some) == len(runs))
+    found = [''] * len(runs)
+    for i, label in zip(firsts, labels, strict=True):
+        count = counts[kind[i]]
+        found[i] = f'{label} ({count} runs)' if count > 1 else label
     return found

@@ -8,17 +8,8 @@ from ...errors import UserValueError
 from ..runs.differences import differences
 from ..runs.folder import RunFolder
 from .panels import Line, Panel, axis, panels, stretched, thinned
-from .style import (
-    COLOURS,
-    INK,
-    LINES,
-    MARKERS,
-    PALE,
-    figure,
-    legend,
-    look,
-    plain,
-)
+from .run_legend import name_runs, run_look
+from .style import INK, LINES, PALE, figure, legend, look, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +62,7 @@ def draw_curves(
         ax.set(xlabel=unit, xlim=(-0.02 * end, 1.02 * end))
         _finish(ax, panel, lines)
     if len(runs) > 1:
-        _name_runs(fig, differences(runs), columns)
+        name_runs(fig, differences(runs))
     return fig
 
 
@@ -113,9 +104,7 @@ def _one(ax: 'Axes', panel: Panel, lines: Sequence[Line]) -> None:
             ax,
             line,
             label=plain(line.name),
-            color=_of(COLOURS, i),
-            linestyle=_of(LINES, i),
-            marker=_of(MARKERS, i),
+            **run_look(i),
         )
     first = lines[0]
     if panel.untrained and first.xs[0] == 0 and len(first.xs) > 1:
@@ -127,23 +116,20 @@ def _several(ax: 'Axes', panel: Panel, lines: Sequence[list[Line]]) -> None:
     names = list(dict.fromkeys(x.name for each in lines for x in each))
     said = ''
     for i, each in enumerate(lines):
-        colour = _of(COLOURS, i)
+        own = run_look(i)
         for line in each:
-            style = names.index(line.name) if len(names) > 1 else i
-            draw_line(
-                ax,
-                line,
-                several=True,
-                color=colour,
-                marker=_of(MARKERS, i),
-                linestyle=_of(LINES, style),
-            )
+            if len(names) > 1:
+                own['linestyle'] = _style(names.index(line.name))
+            draw_line(ax, line, several=True, **own)
         if panel.untrained and each and each[0].xs[0] == 0:
             text, said = '' if said else 'untrained', 'untrained'
-            _untrained(ax, each[0].ys[0], colour, text)
+            _untrained(ax, each[0].ys[0], own['color'], text)
     for style, name in enumerate(names if len(names) > 1 else ()):
-        line_style = _of(LINES, style)
-        ax.plot([], [], color=INK, linestyle=line_style, label=plain(name))
+        ax.plot([], [], color=INK, linestyle=_style(style), label=plain(name))
+
+
+def _style(i: int) -> Any:
+    return LINES[i % len(LINES)]
 
 
 def _untrained(ax: 'Axes', value: float, colour: str, text: str) -> None:
@@ -177,28 +163,3 @@ def _finish(ax: 'Axes', panel: Panel, lines: Sequence[list[Line]]) -> None:
         legend(ax, loc='upper center', ncols=_LEGEND, columnspacing=1.2)
     if top > bottom:
         ax.set_ylim(bottom, top)
-
-
-def _name_runs(fig: 'Figure', labels: Sequence[str], columns: int) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=_of(COLOURS, i),
-            linestyle=_of(LINES, i),
-            marker=_of(MARKERS, i),
-        )
-        for i in range(len(labels))
-    ]
-    fig.legend(
-        handles,
-        [plain(label) for label in labels],
-        loc='outside lower center',
-        ncols=min(len(labels), 2 * columns),
-    )
-
-
-def _of(some: Sequence[Any], i: int) -> Any:
-    return some[i % len(some)]

@@ -22,8 +22,8 @@ def draw_cosines(ax: 'Axes', ranking: Ranking) -> None:
     positives = torch.histc(ranking.positives, bins, -1, 1)
     for i, (name, counts) in enumerate(
         (
-            ('negatives', negatives),
             ('positives', positives / positives.sum()),
+            ('negatives', negatives),
         )
     ):
         ax.stairs(

@@ -8,7 +8,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ...checkpoints.config_text import assignments
+from ...checkpoints.config_text import as_data, assignments
+from ...configs import config_path
 
 # What commands add or machines need, and what trains nothing.
 _ASIDE = {
@@ -34,10 +35,15 @@ _ASIDE = {
 }
 _MOST = 60
 _LONGEST = 300  # characters of a value
+_OURS = "__import__('mmdcl').config_path"
 Change = tuple[str, Any, Any]
 
 
-def config_changes(cfg: Config) -> list[Change]:
+class _UnknownError(Exception):
+    """The base is named by an expression, which is not run."""
+
+
+def config_changes(cfg: Config) -> list[Change] | None:
     """Settings of a run that are others than those of its base.
 
     The base is what the config file inherits, if that is a whole recipe
@@ -49,14 +55,16 @@ def config_changes(cfg: Config) -> list[Change]:
 
     Returns:
         Key, value and value in the base, None where there is none; values
-        are numbers or texts.
+        are numbers or texts. None if it is not known what the base is.
     """
     path = Path(cfg.filename or '')
     if not path.is_file():
         return []
-    base = _inherited(path) or Config.fromfile(
-        path, import_custom_modules=False
-    )
+    try:
+        base = _inherited(path)
+    except _UnknownError:
+        return None
+    base = base or Config.fromfile(path, import_custom_modules=False)
     found = _differences(base.to_dict(), cfg.to_dict())
     return [change for _, change in zip(range(_MOST), found, strict=False)]
 
@@ -66,7 +74,7 @@ def _inherited(path: Path) -> Config | None:
     if path.suffix != '.py':
         return None
     node = assignments(path.read_text(encoding='utf-8')).get('_base_')
-    names = ast.literal_eval(node) if node is not None else []
+    names = as_data(node, _of_ours) if node is not None else []
     names = [names] if isinstance(names, str) else list(names)
     if not names:
         return None
@@ -79,6 +87,15 @@ def _inherited(path: Path) -> Config | None:
         base = Config.fromfile(only, import_custom_modules=False)
     whole = {'model', 'train_dataloader', 'optim_wrapper'} <= base.keys()
     return base if whole else None
+
+
+def _of_ours(node: ast.expr) -> str:
+    """What the call says by which configs elsewhere inherit ours."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == _OURS:
+        match node.args, node.keywords:
+            case [ast.Constant(str(name))], []:
+                return config_path(name)
+    raise _UnknownError
 
 
 def _differences(base: Any, now: Any, at: str = '') -> Iterator[Change]:

@@ -1,6 +1,7 @@
 """Short labels of runs, by what differs between them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
@@ -29,35 +30,49 @@ _ASIDE = (  # of a config, what trains nothing
     'work_dir',
 )
 _MOST = 3  # settings that are named beside the facts
+_LONGEST = 24  # letters of such a setting
+_LABEL = 40  # letters of a label
 
 
-def differences(runs: Sequence[RunFolder]) -> list[str]:
+def differences(runs: Sequence[RunFolder], seeds: bool = True) -> list[str]:
     """A label for each run, no two alike: ``DCL, batch 32``.
 
     All of algorithm, loss, batch, temperature, learning rate, length, data
     and backbone that differ; seed or other settings of the config where these
-    leave two runs alike; the folder's name if nothing tells them apart.
+    leave two runs alike; the folder's name if nothing tells them apart;
+    those of all if a label is longer than 40 letters.
 
     Args:
         runs: Any number.
+        seeds: Whether a seed may be named.
     """
     if len(runs) == 1:
         return [runs[0].name]
     parts: list[list[str]] = [[] for _ in runs]
     for texts in _columns(runs, _FACTS):
         _add(parts, texts)
-    for more in (_columns(runs, {'seed': _seed}), _settings(runs)[:_MOST]):
+    named = _columns(runs, {'seed': _seed} if seeds else {})
+    for more in (named, _settings(runs)[:_MOST]):
         for texts in more:
             if len({*map(tuple, parts)}) < len(runs):
                 _add(parts, texts)
     labels = [', '.join(part) for part in parts]
-    names = [run.name for run in runs]
-    if len(set(names)) < len(runs):
-        names = [str(run.path) for run in runs]
-    return [
+    names = _names(runs)
+    labels = [
         label if label and labels.count(label) == 1 else _named(label, name)
         for label, name in zip(labels, names, strict=True)
     ]
+    return names if max(map(len, labels)) > _LABEL else labels
+
+
+def kinds(runs: Sequence[RunFolder]) -> list[int]:
+    """A number for each run, the same for those that differ but in seed."""
+    known_of = [
+        (*(text(run) for text in _FACTS.values()), *_config(run).items())
+        for run in runs
+    ]
+    numbers = {each: i for i, each in enumerate(dict.fromkeys(known_of))}
+    return [numbers[each] for each in known_of]
 
 
 def loss_of(run: RunFolder) -> str:
@@ -74,6 +89,16 @@ def batch_of(run: RunFolder) -> int | None:
 
 def _named(label: str, name: str) -> str:
     return f'{label} ({name})' if label else name
+
+
+def _names(runs: Sequence[RunFolder]) -> list[str]:
+    """Of the folders, with as many of those around them as differ."""
+    names = [run.name for run in runs]
+    if len(set(names)) < len(runs):
+        paths = [run.path.absolute() for run in runs]
+        around = commonpath([path.parent for path in paths])
+        names = [str(path.relative_to(around)) for path in paths]
+    return names
 
 
 def _add(parts: list[list[str]], texts: list[str]) -> None:
@@ -136,18 +161,22 @@ _FACTS: dict[str, Callable[[RunFolder], str]] = {
 
 
 def _settings(runs: Sequence[RunFolder]) -> list[list[str]]:
-    """Of each setting that differs its last name and value, for each run."""
-    flat = [
-        _flat(dict(run.config.items()) if run.config else {}) for run in runs
-    ]
+    """Of settings that differ, if short, name and value, for each run."""
+    flat = [_config(run) for run in runs]
     keys = dict.fromkeys(key for each in flat for key in each)
     columns = []
     for key in keys:
         values = [each.get(key, '') for each in flat]
         if len({*values}) > 1:
             last = Path(key).name
-            columns.append([f'{last}={x}' if x else '' for x in values])
+            texts = [f'{last}={x}' if x else '' for x in values]
+            if max(map(len, texts)) <= _LONGEST:
+                columns.append(texts)
     return columns
+
+
+def _config(run: RunFolder) -> dict[str, str]:
+    return _flat(dict(run.config.items()) if run.config else {})
 
 
 def _flat(config: Any, at: str = '') -> dict[str, str]:
@@ -158,7 +187,7 @@ def _flat(config: Any, at: str = '') -> dict[str, str]:
     ):
         pairs = list(enumerate(config))
     else:
-        return {at: str(config)[:40]}
+        return {at: str(config)}
     found: dict[str, str] = {}
     for key, value in pairs:
         found |= _flat(value, f'{at}/{key}'.lstrip('/'))

@@ -2,10 +2,12 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ...verdicts import Facts
 from .config_facts import facts_of_config, number_or_none, whole_or_none
+from .extent import setting
 
 if TYPE_CHECKING:
     from .folder import RunFolder
@@ -50,6 +52,24 @@ def facts_of(run: 'RunFolder') -> Facts:
     )
 
 
+def trained(run: 'RunFolder') -> float:
+    """Epochs, or iterations of runs that are not counted in epochs.
+
+    The last ones are often not logged, but a run that is finished did them.
+    """
+    length = run.epoch_length or 1
+    logged = [0, *(x['iter'] for x in run.training)]
+    done = logged[-1] / length
+    key = 'max_epochs' if run.epoch_length else 'max_iters'
+    planned = number_or_none(known(run).get('planned'))
+    last = number_or_none(setting(run.config, 'train_cfg', key))
+    last = last or (planned or 0) / length
+    unlogged = max((b - a for a, b in pairwise(logged)), default=0) / length
+    # Further away it was stopped early, on purpose.
+    near = done < last <= done + unlogged
+    return last if run.finished and near else done
+
+
 def images_a_second(run: 'RunFolder') -> float | None:
     """Of the median step that was logged, all processes together."""
     batch = number_or_none(known(run).get('batch'))
@@ -76,7 +96,8 @@ def accuracies(run: 'RunFolder') -> list[dict[str, Any]]:
     Returns:
         ``name``, ``key``, ``first``, ``best``, ``last``, and ``began`` and
         ``ended``, the ``step`` of first and last; ``untrained`` says that
-        the first is of the network before training.
+        the first is of the network before training, which is never the best
+        if there are others.
     """
     rows = []
     for key in accuracy_keys(run.validation):
@@ -84,16 +105,18 @@ def accuracies(run: 'RunFolder') -> list[dict[str, Any]]:
             x for x in run.validation if number_or_none(x.get(key)) is not None
         ]
         first, last = records[0], records[-1]
+        untrained = first.get('step') == 0
+        trained = records[1:] if untrained else records
         rows.append(
             dict(
                 key=key,
                 name=accuracy_name(key),
                 first=first[key],
                 last=last[key],
-                best=max(x[key] for x in records),
+                best=max(x[key] for x in trained or records),
                 began=first.get('step'),
                 ended=last.get('step'),
-                untrained=first.get('step') == 0,
+                untrained=untrained,
             )
         )
     return rows

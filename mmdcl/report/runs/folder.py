@@ -65,15 +65,31 @@ class RunFolder:
     seconds: float | None
     evaluations: list[Record]
 
-    @cached_property
+    @property
     def checkpoint(self) -> Path | None:
         """The newest that can be read as a whole, which takes a while."""
+        return self._newest[0]
+
+    @property
+    def unreadable(self) -> str:
+        """Why there is no good checkpoint among those that are there."""
+        path, passed = self._newest
+        if path or not passed or not any(self.path.glob('*.pth')):
+            return ''
+        return passed[-1]
+
+    @cached_property
+    def _newest(self) -> tuple[Path | None, list[str]]:
+        return self.newest()
+
+    def newest(self, trust: bool = False) -> tuple[Path | None, list[str]]:
+        """As ``newest_good`` has it, in all folders of the run."""
         if not self.path.is_dir():
-            return None
+            return None, []
         out_dir = setting(
             self.config, 'default_hooks', 'checkpoint', 'out_dir'
         )
-        return newest_good(self.path, out_dir=out_dir)[0]
+        return newest_good(self.path, trust, out_dir)
 
     @property
     def metrics(self) -> list[str]:

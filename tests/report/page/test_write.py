@@ -61,7 +61,7 @@ def run_folder(path: Path, **kwargs) -> Path:
 
 def test_the_page_says_all_in_its_order(tmp_path):
     work_dir = run_folder(tmp_path / 'small')
-    path = write_report(work_dir)
+    path = write_report(work_dir, warn=[].append)
     assert path == work_dir / 'report.html'
     found = read(path)
     assert list(found.sections) == [
@@ -109,7 +109,7 @@ def test_nothing_hostile_is_more_than_text(tmp_path):
     row = dict(protocol=EVIL, checkpoint=str(work_dir / 'epoch_1.pth'))
     row |= dict(options={EVIL: EVIL}, metrics={EVIL: EVIL})
     work_dir.joinpath('evaluate.jsonl').write_text(json.dumps(row) + '\n')
-    found = read(write_report(work_dir))
+    found = read(write_report(work_dir, warn=[].append))
     assert not found.dangers()
     assert not [x for x in found.elements if x[0] == 'img' and 'onerror' in x]
     for section in 'recipe', 'curves', 'evaluation':
@@ -222,6 +222,30 @@ def test_a_folder_that_cannot_be_written_to_is_only_read(
     found = read(write_report(tmp_path / 'a', out=tmp_path / 'page.html'))
     assert 'Figure' in found.sections['neighbours']
     assert sorted((tmp_path / 'a').rglob('*')) == before
+
+
+def test_why_the_network_was_not_asked_is_a_warning(tmp_path):
+    runner(tmp_path / 'a').train()
+    [path] = (tmp_path / 'a').glob('*.pth')
+    said = []
+    nowhere = tmp_path / 'nowhere'
+    write_report(tmp_path / 'a', data_root=nowhere, warn=said.append)
+    [sentence] = said
+    assert str(nowhere) in sentence
+    path.write_bytes(b'cut short')
+    found = read(write_report(tmp_path / 'a', warn=said.append))
+    [_, sentence] = said
+    assert path.name in sentence
+    for section in 'neighbours', 'next':
+        assert sentence in found.sections[section]
+
+
+def test_too_early_is_neither_good_nor_bad(tmp_path):
+    write_run(tmp_path / 'a', end=10, quality=False)
+    found = read(write_report(tmp_path / 'a'))
+    kinds = [x.get('class') or '' for _, x in found.elements]
+    assert 'verdict neutral' in kinds
+    assert 'verdict good' not in kinds
 
 
 def test_without_images_nothing_is_asked(tmp_path, monkeypatch):

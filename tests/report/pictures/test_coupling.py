@@ -54,6 +54,19 @@ def test_seeds_are_one_row_of_the_legend(run):
     assert said(fig) == ['DCL, batch 32 (3 runs)', 'DCL, batch 64']
 
 
+def test_algorithms_of_one_loss_are_told_apart(run):
+    models = ('SimCLR', 'SimCLR', 'NNCLR')
+    runs = [
+        run(str(i), recipe=dict(model=f'{model}, ResNet', seed=i))
+        for i, model in enumerate(models)
+    ]
+    fig = draw_coupling(runs)
+    assert said(fig) == ['SimCLR (2 runs)', 'NNCLR']
+    looks = [(x.get_linestyle(), x.get_marker()) for x in fig.axes[0].lines]
+    assert looks[0] == looks[1]
+    assert all(a != b for a, b in zip(looks[0], looks[2], strict=True))
+
+
 def test_one_run_and_the_median_of_an_upstream_head(run):
     alone = run('a')
     for record in alone.training:

@@ -89,6 +89,26 @@ def test_several_runs_share_the_panels(tmp_path):
     assert said == ['batch 32', 'batch 128']
 
 
+def test_many_names_fit_below_the_panels(tmp_path):
+    runs = []
+    for i in range(13):
+        name = f'{"W" * 30}{i}'
+        write_run(tmp_path / name, end=20, recipe=dict(seed=7))
+        runs.append(read_run(tmp_path / name))
+    for columns in (1, 4):
+        fig = draw_curves(runs, columns)
+        save(fig, tmp_path / 'a.png')
+        [legend] = fig.legends
+        box = legend.get_window_extent()
+        assert fig.bbox.x0 <= box.x0 < box.x1 <= fig.bbox.x1
+        assert box.y1 <= min(ax.get_tightbbox().y0 for ax in fig.axes)
+    looks = {
+        (x.get_color(), x.get_linestyle(), x.get_marker())
+        for x in legend.get_lines()
+    }
+    assert len(looks) == 13
+
+
 def test_three_records_of_a_killed_run(tmp_path):
     log = write_run(tmp_path / 'a', quality=False)
     lines = log.read_text().splitlines()

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
 from mmdcl.report.pictures.pairs import Pairs, draw_pairs
+from mmdcl.report.pictures.style import COLOURS
 
 
 def pairs(images, labels=None, **kwargs):
@@ -52,3 +54,9 @@ def test_without_labels_files_are_named():
     assert 'image_' in first.texts[0].get_text()
     assert 'features, without a neck' in fig.get_suptitle()
     assert fig.axes[-1].get_xlabel().endswith('temperature 0.1 (as if)')
+
+
+def test_positives_are_blue_as_elsewhere():
+    steps = draw_pairs(pairs(10)).axes[3].patches
+    found = {x.get_label(): to_hex(x.get_edgecolor()).upper() for x in steps}
+    assert found == {'positives': COLOURS[0], 'negatives': COLOURS[1]}

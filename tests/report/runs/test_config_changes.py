@@ -66,3 +66,21 @@ def test_without_a_file_there_is_nothing_to_compare(tmp_path):
     cfg = Config.fromfile(tmp_path / 'gone.py')
     tmp_path.joinpath('gone.py').unlink()
     assert config_changes(cfg) == []
+
+
+def test_of_a_config_that_inherits_ours_by_name(tmp_path):
+    """As our documents say to; what else is computed is not run."""
+    for written in (
+        "__import__('mmdcl').config_path('dcl_resnet18_1xb128_digits')",
+        "[__import__('mmdcl').config_path('dcl_resnet18_1xb128_digits')]",
+    ):
+        tmp_path.joinpath('ours.py').write_text(
+            f'_base_ = {written}\noptim_wrapper = dict(optimizer=dict(lr=1))\n'
+        )
+        found = changes(tmp_path, 'ours.py')
+        assert found == [('optim_wrapper.optimizer.lr', 1, 0.1)]
+    tmp_path.joinpath('whole.py').write_text(WHOLE)
+    tmp_path.joinpath('ours.py').write_text(
+        f'_base_ = str({str(tmp_path / "whole.py")!r})\n'
+    )
+    assert changes(tmp_path, 'ours.py') is None

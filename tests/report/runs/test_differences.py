@@ -1,6 +1,6 @@
 """What runs are called beside each other."""
 
-from mmdcl.report.runs.differences import differences
+from mmdcl.report.runs.differences import differences, kinds
 from mmdcl.report.runs.folder import read_run
 from tests.report.logs import write_run
 
@@ -49,12 +49,34 @@ def test_other_settings_and_at_last_the_folder(tmp_path):
     write_run(tmp_path / 'c' / 'run0', end=20)
     log = write_run(tmp_path / 'd' / 'run0', end=20)
     paths = [tmp_path / name / 'run0' for name in 'cd']
-    assert differences([*map(read_run, paths)]) == [*map(str, paths)]
+    assert differences([*map(read_run, paths)]) == ['c/run0', 'd/run0']
     text = log.with_name('config.py').read_text()
     log.with_name('config.py').write_text(
         text.replace("'mmdcl.Digits'", "'mmdcl.Digits', part=(0, 5)")
     )
     assert differences([*map(read_run, paths)]) == [
-        str(paths[0]),
+        'c/run0',
         'part=(0, 5)',
     ]
+
+
+def test_what_is_long_is_not_shown(tmp_path):
+    for i in range(2):
+        log = write_run(tmp_path / f'run{i}', end=20)
+        config = log.with_name('config.py')
+        mean = [123.675 + i, 116.28, 103.53]
+        config.write_text(f'{config.read_text()}mean = {mean}\n')
+    runs = [read_run(tmp_path / f'run{i}') for i in range(2)]
+    assert differences(runs) == ['run0', 'run1']
+    assert kinds(runs) == [0, 1]
+    data = [dict(data=f'{"long " * 9}{i} in x') for i in range(2)]
+    some = [dict(recipe=x) for x in data]
+    assert labels(tmp_path / 'a', *some) == ['run0', 'run1']
+
+
+def test_seeds_are_of_one_kind(tmp_path):
+    for i in range(3):
+        recipe = dict(seed=i, lr=0.1 + (i == 2))
+        write_run(tmp_path / str(i), end=20, recipe=recipe)
+    runs = [read_run(tmp_path / str(i)) for i in range(3)]
+    assert kinds(runs) == [0, 0, 1]

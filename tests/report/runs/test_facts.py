@@ -5,6 +5,7 @@ from mmdcl.report.runs.facts import (
     facts_of,
     images_a_second,
     known,
+    trained,
 )
 from mmdcl.report.runs.folder import read_run
 from tests.report.logs import write_run
@@ -84,3 +85,30 @@ def test_from_the_first_accuracy_to_the_last(tmp_path):
     assert (knn['began'], knn['ended']) == (0, 11)
     assert (probe['name'], probe['first']) == ('linear probe', 25.0)
     assert not probe['untrained']
+
+
+def test_the_best_is_not_that_of_the_untrained_network(tmp_path):
+    log = write_run(tmp_path / 'a', quality=False)
+    lines = '{"accuracy/top1": 90, "step": 0}\n'
+    lines += '{"loss": 1, "iter": 20, "epoch": 1, "step": 20}\n'
+    log.write_text(lines)
+    [knn] = accuracies(read_run(tmp_path / 'a'))
+    assert knn['best'] == 90
+    for step, top1 in (5, 60), (10, 50):
+        lines += f'{{"accuracy/top1": {top1}, "step": {step}}}\n'
+    log.write_text(lines)
+    [knn] = accuracies(read_run(tmp_path / 'a'))
+    assert (knn['first'], knn['best'], knn['last']) == (90, 60, 50)
+
+
+@pytest.mark.parametrize(
+    ('end', 'finished', 'epochs'),
+    [(195, True, 10), (195, False, 9.5), (100, True, 5)],
+)
+def test_a_finished_run_did_also_what_it_did_not_log(
+    end, finished, epochs, tmp_path
+):
+    """190 of 200 iterations are logged, or 100: that was stopped early."""
+    recipe = dict(finished=finished, planned=200, epoch_length=20)
+    write_run(tmp_path / 'a', end=end, recipe=recipe)
+    assert trained(read_run(tmp_path / 'a')) == epochs

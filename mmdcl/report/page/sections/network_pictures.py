@@ -37,6 +37,7 @@ def network_pictures(
     images: int = _MOST,
     trust: bool = False,
     say: Callable[[str], Any] = lambda text: None,
+    unreadable: str = '',
     **kwargs: Any,
 ) -> NetworkPictures:
     """Draw them, or find them drawn.
@@ -50,6 +51,8 @@ def network_pictures(
         images: To ask about; 0: only what is drawn already.
         trust: As in ``read_checkpoint``.
         say: Is given a line before something slow.
+        unreadable: Sentence, why there is no checkpoint, if there are bad
+            ones.
         **kwargs: As for ``guarded``.
     """
     found = kept(work_dir, sha256)
@@ -63,7 +66,9 @@ def network_pictures(
     if not missing:
         return found
     if checkpoint is None:
-        found.note = 'There is no checkpoint in this folder to ask.'
+        found.note = unreadable or (
+            'There is no checkpoint in this folder to ask.'
+        )
     elif not images:
         found.note = 'Left out: numbers and curves only were asked for.'
     else:
@@ -85,7 +90,9 @@ def _draw(
 
     say(f'asking {checkpoint.name} about {same["images"]} images')
     gather = partial(gather_material, checkpoint, **same)
-    material, why, _ = guarded('reading the images', gather, **kwargs)
+    material, why, _ = guarded(
+        'reading the images', gather, loud=True, **kwargs
+    )
     if material is None:
         found.note = f'The network could not be asked. {why}'
         return

@@ -3,10 +3,12 @@
 import hashlib
 import shlex
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....command import resumed
+from ...runs.extent import setting
 from ...runs.facts import known
 from ...runs.paths import path_from_here
 from .section import Section, Source
@@ -34,7 +36,8 @@ def what_next(source: Source) -> Section:
         sha256=source.sha256,
         size=path.stat().st_size / 1e6 if path else 0,
     )
-    lead = '' if path else 'There is no checkpoint in this folder.'
+    none = source.unreadable or 'There is no checkpoint in this folder.'
+    lead = '' if path else none
     return Section('next', 'What next', lead, content=content)
 
 
@@ -45,16 +48,10 @@ def next_steps(run: 'RunFolder', checkpoint: Path | None) -> list[Step]:
         return [x for x in steps if x]
     at = shlex.quote(path_from_here(checkpoint))
     of_data = str(known(run).get('data', ''))
-    small = 'CIFAR' in of_data or 'Digits' in of_data
-    linear = 'cifar10' if small else 'imagenet'
     style = _style(run.config)
     return [
         *[x for x in steps if x],
-        Step(
-            'What a linear classifier makes of the frozen features; '
-            '--data-root says where the images lie.',
-            f'mmdcl evaluate {at} --protocol linear --dataset {linear}',
-        ),
+        _linear(at, run),
         _detection(at, _backbone(run.config), of_data),
         Step(
             f'The backbone for other code, in the names of {style}.',
@@ -97,11 +94,8 @@ def _command(run: 'RunFolder') -> list[str]:
     typed = str(known(run).get('command') or '')
     there = (run.config or {}).get('work_dir')
     stays = there and Path(str(there)).resolve() == run.path.resolve()
-    if typed and stays:
-        try:
-            return shlex.split(typed)
-        except ValueError:
-            pass
+    if stays and (words := _words(typed)):
+        return words
     name = (run.config or {}) and Path(str(run.config.filename or '')).name
     config = run.path / str(name)
     if not name or not config.is_file():
@@ -124,6 +118,47 @@ def _without(words: list[str]) -> list[str]:
             continue
         kept.append(word)
     return kept
+
+
+def _linear(at: str, run: 'RunFolder') -> Step:
+    """On the images of the run, where we have a config for such."""
+    found = known(run)
+    kind = str(found.get('data', '')).partition(' in ')[0].partition(',')[0]
+    kind = kind.rpartition(' of ')[2]
+    root = _data_root(run)
+    name = {'CIFAR10': 'cifar10', 'ImageNet': 'imagenet'}.get(kind)
+    if kind == 'CustomDataset' and found.get('classes') and root:
+        name = 'imagenet'  # folders of classes, as there
+    why = 'What a linear classifier makes of the frozen features'
+    if name is None:
+        return Step(
+            f'{why}: `mmdcl evaluate --protocol linear --config` with a '
+            'config that has your labelled images.'
+        )
+    command = f'mmdcl evaluate {at} --protocol linear --dataset {name}'
+    if root:
+        return Step(f'{why}.', f'{command} --data-root {shlex.quote(root)}')
+    return Step(f'{why}; --data-root says where the images lie.', command)
+
+
+def _data_root(run: 'RunFolder') -> str:
+    """Where the images of the training lie; '' if it is not known."""
+    words = _words(str(known(run).get('command') or ''))
+    for word, after in pairwise([*words, '']):
+        flag, _, value = word.partition('=')
+        if flag == '--data-root':
+            return value or after
+    dataset = setting(run.config, 'train_dataloader', 'dataset')
+    while setting(dataset, 'dataset'):  # repeats, say
+        dataset = dataset['dataset']
+    return str(setting(dataset, 'data_root') or '')
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
 
 
 def _detection(at: str, backbone: Any, of_data: str) -> Step:

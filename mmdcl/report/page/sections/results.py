@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .... import verdicts
-from ...runs.facts import accuracies, facts_of, images_a_second
+from ...runs.facts import accuracies, facts_of, images_a_second, trained
 from ...runs.words import NOTHING, duration, number, percent
 from .section import Section
 
@@ -63,10 +63,8 @@ def _result(run: 'RunFolder') -> dict[str, float]:
         values = run.series(key)[1]
         if values:
             found[name] = values[-1]
-    epochs = run.series('loss')[0] or [0]
-    found['epochs' if run.epoch_length else 'iterations'] = round(
-        epochs[-1], 1
-    )
+    unit = 'epochs' if run.epoch_length else 'iterations'
+    found[unit] = round(trained(run), 1)
     if run.seconds:
         found['time'] = run.seconds
     rate = images_a_second(run)

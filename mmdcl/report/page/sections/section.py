@@ -41,9 +41,11 @@ class Source:
         checkpoint: Its checkpoint, if there is one here.
         sha256: Of it.
         pictures: Of what the network says of images.
+        unreadable: Sentence, why there is none, if there are bad ones.
     """
 
     run: 'RunFolder'
     checkpoint: Path | None
     sha256: str
     pictures: 'NetworkPictures'
+    unreadable: str = ''

@@ -28,7 +28,8 @@ def test_all_commands_can_be_typed(tmp_path):
     """Also where names need quotes."""
     here = tmp_path / "it's a run"
     checkpoint = here / 'epoch_10.pth'
-    steps = next_steps(run(here), checkpoint)
+    recipe = dict(data='CIFAR10 in data/cifar10, 5 images')
+    steps = next_steps(run(here, recipe=recipe), checkpoint)
     commands = dict(map(typed, steps[:2]))
     assert commands['evaluate'].checkpoint == str(checkpoint)
     assert [typed(x)[0] for x in steps] == [
@@ -40,6 +41,35 @@ def test_all_commands_can_be_typed(tmp_path):
     assert commands['train'].config == str(here / 'small.py')
     assert commands['train'].work_dir == f'{here}_seed1'
     assert commands['train'].cfg_options == {'randomness.seed': '1'}
+
+
+@pytest.mark.parametrize(
+    ('data', 'classes', 'dataset'),
+    [
+        ('CIFAR10', 10, 'cifar10'),
+        ('RepeatDataset of ImageNet', 1000, 'imagenet'),
+        ('CustomDataset', 3, 'imagenet'),
+        ('CustomDataset', None, None),
+        ('Digits', 10, None),
+        ('VOC', 20, None),
+    ],
+)
+def test_a_linear_classifier_is_offered_on_the_images_of_the_run(
+    data, classes, dataset, tmp_path
+):
+    recipe = dict(
+        data=f'{data} in my photos, 5 images',
+        classes=classes,
+        command="mmdcl train small.py --data-root 'my photos'",
+    )
+    linear = next_steps(run(tmp_path / 'a', recipe=recipe), tmp_path / 'b')[1]
+    if dataset is None:
+        assert not linear.command
+        assert '--config' in linear.why
+    else:
+        _, args = typed(linear)
+        assert (args.protocol, args.dataset) == ('linear', dataset)
+        assert args.data_root == 'my photos'
 
 
 def test_a_detector_is_offered_what_it_can_start_from(tmp_path):
