@@ -11,9 +11,8 @@ from ..checkpoints import read_checkpoint
 from ..checkpoints.architecture import pretraining_config
 from ..report.images.material import Material, gather_material
 from ..report.images.network import find_checkpoint
-from ..report.pictures.style import save
-from ..report.runs.paths import path_from_here
 from .configuration import option_values, read_config
+from .plot_runs import write
 from .settings import merge_options
 
 _MANY = 1000  # images that take a while on a plane
@@ -118,10 +117,7 @@ def _material(args: argparse.Namespace, checkpoint: str) -> Material:
 
 def _write(args: argparse.Namespace, fig: Any, place: Path) -> None:
     kind = 'neighbours' if args.kind == 'neighbors' else args.kind
-    out = args.out or place / 'plots' / kind
-    out = out / kind if out.is_dir() else out
-    for path in save(fig, out):
-        print(path_from_here(path))
+    write(fig, kind, args.out, place)
 
 
 def _tell(text: str) -> None:

@@ -32,7 +32,19 @@ def _draw(
     runs = [read_run(named[path]) for path in paths]
     place = runs[0].path if len(runs) == 1 else Path()
     place = place.parent if place.is_file() else place
-    out = args.out or place / 'plots' / args.kind
-    out = out / args.kind if out.is_dir() else out
-    for path in save(draw(runs), out):
+    write(draw(runs), args.kind, args.out, place)
+
+
+def write(fig: Any, kind: str, out: Path | None, place: Path) -> None:
+    """Save a picture where it was asked for, and say where.
+
+    Args:
+        fig: The picture.
+        kind: Its name.
+        out: File or folder that was asked for.
+        place: Else it goes into the folder ``plots`` of this one.
+    """
+    out = out or place / 'plots' / kind
+    out = out / kind if out.is_dir() else out
+    for path in save(fig, out):
         print(path_from_here(path))

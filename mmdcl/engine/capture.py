@@ -6,7 +6,7 @@ training step runs. Which row is which view of which image is found by
 comparing the backbone's input with the views.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,10 +164,8 @@ class Capture:
             self.step.q = npc_multiplier(pos, other.float(), temperature)
 
     def _hear_views(self, module: nn.Module, args: Any, out: Any) -> None:
-        if self._on and isinstance(out, dict):
-            views = out.get('inputs')
-            views = [views] if isinstance(views, Tensor) else views or []
-            self._views = [x for x in views if isinstance(x, Tensor)]
+        if self._on:
+            self._views = views_of(out)
 
     def _hear_backbone(self, module: nn.Module, args: Any, out: Any) -> None:
         if self._on and args and isinstance(args[0], Tensor):
@@ -193,6 +191,13 @@ class Capture:
             view = image = None
         values = values.detach().float()
         self.step.projections.append(Rows(values, view, image))
+
+
+def views_of(batch: Any) -> list[Tensor]:
+    """What a data preprocessor made; none if that cannot be told."""
+    views = batch.get('inputs') if isinstance(batch, Mapping) else None
+    views = [views] if isinstance(views, Tensor) else views or []
+    return [x for x in views if isinstance(x, Tensor)]
 
 
 def joined(parts: Sequence[Rows]) -> Rows | None:

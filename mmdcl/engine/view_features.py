@@ -1,12 +1,11 @@
 """Features of each view in each training step, and whose they are."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .capture import place, vectors
+from .capture import place, vectors, views_of
 
 
 class ViewFeatures:
@@ -55,10 +54,8 @@ class ViewFeatures:
             handle.remove()
 
     def _hear_views(self, module: nn.Module, args: Any, out: Any) -> None:
-        if self._on and isinstance(out, Mapping):
-            views = out.get('inputs')
-            views = [views] if isinstance(views, Tensor) else views or []
-            self._views = [x for x in views if isinstance(x, Tensor)]
+        if self._on:
+            self._views = views_of(out)
 
     def _hear_features(self, module: nn.Module, args: Any, out: Any) -> None:
         if not self._on or not args or not isinstance(args[0], Tensor):

@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,8 @@ from ...checkpoints.architecture import pretraining_config
 from ...checkpoints.layouts import main_tensors
 from ...engine.features import image_features
 from ...errors import UserFileNotFoundError, UserValueError
+from ..runs.digest import sha256
 from .model import build_model
-
-_CHUNK = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def open_network(
     model.eval().to('cuda' if torch.cuda.is_available() else 'cpu')
     return Network(
         path=path,
-        sha256=_digest(path),
+        sha256=sha256(path),
         name=path.resolve().parent.name,
         config=cfg,
         trusted=trusted,
@@ -198,11 +196,3 @@ def _takes_features_alone(neck: nn.Module) -> bool:
         if x.default is x.empty and x.kind is x.POSITIONAL_OR_KEYWORD
     ]
     return len(needed) == 1
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ... import __version__
 from ...checkpoints import read_checkpoint
 from ...errors import UserFileNotFoundError, UserOSError
+from ..runs.digest import sha256
 from ..runs.facts import images_a_second
 from ..runs.folder import read_run
 from ..runs.words import measure, number
@@ -19,7 +20,6 @@ from .guard import as_sentence, guarded
 from .sections import SECTIONS, Section, Source
 from .sections.kept_pictures import NetworkPictures
 from .sections.network_pictures import affordable, network_pictures
-from .sections.next_steps import sha256
 from .subtitle import subtitle
 
 if TYPE_CHECKING:

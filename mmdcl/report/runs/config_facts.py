@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_LOSSES = {'InfoNCEHead': 'InfoNCE', 'DCLHead': 'DCL', 'DCLWHead': 'DCLW'}
+LOSSES = {'InfoNCEHead': 'InfoNCE', 'DCLHead': 'DCL', 'DCLWHead': 'DCLW'}
 
 
 def facts_of_config(config: Mapping) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def facts_of_config(config: Mapping) -> dict[str, Any]:
         config=Path(getattr(config, 'filename', None) or '').name,
         data=_short(dataset.get('type')) + (f' in {root}' if root else ''),
         model=', '.join(filter(None, networks)),
-        loss=_LOSSES.get(kind, kind),
+        loss=LOSSES.get(kind, kind),
         temperature=number_or_none(head.get('temperature')),
         optimizer=_short(optimizer.get('type')),
         lr=number_or_none(optimizer.get('lr')),

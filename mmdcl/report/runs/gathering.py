@@ -16,10 +16,10 @@ from ...engine.schedule import optimizers, over_after
 from ...models import NNCLR, SimCLR
 from . import machine, recipe
 from .config_changes import config_changes
+from .config_facts import LOSSES
 from .records import RECIPE
 
 _OURS = (NNCLR, SimCLR)
-_LOSSES = {'InfoNCEHead': 'InfoNCE', 'DCLHead': 'DCL', 'DCLWHead': 'DCLW'}
 # Upstream's heads that are InfoNCE, with cross entropy.
 _SOFTMAX = ('ContrastiveHead', 'MoCoV3Head')
 
@@ -57,7 +57,7 @@ def loss_name(head: Any) -> str | None:
     inner = '' if module is None else type(module).__name__
     if kind in _SOFTMAX and inner == 'CrossEntropyLoss':
         return 'InfoNCE'
-    return ', '.join(filter(None, [_LOSSES.get(kind, kind), inner]))
+    return ', '.join(filter(None, [LOSSES.get(kind, kind), inner]))
 
 
 def _head(runner: Any) -> Any:
@@ -95,7 +95,7 @@ def _gradient(runner: Any) -> str:
 
 def _logits(runner: Any) -> str:
     """Type of the numbers that the loss takes the exponential of."""
-    if type(_head(runner)).__name__ in _LOSSES:
+    if type(_head(runner)).__name__ in LOSSES:
         return 'float32'
     contrasts = _negatives(runner)
     return recipe.precision(runner).split(' ')[0] if contrasts else ''

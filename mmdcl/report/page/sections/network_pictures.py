@@ -72,8 +72,7 @@ def network_pictures(
     elif not images:
         found.note = 'Left out: numbers and curves only were asked for.'
     else:
-        same = dict(data_root=data_root, trust=trust)
-        same['images'] = images
+        same = dict(data_root=data_root, trust=trust, images=images)
         _draw(found, missing, checkpoint, same, say, kwargs)
     return found
 

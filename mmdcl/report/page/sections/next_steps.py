@@ -1,6 +1,5 @@
 """What to do with a run next, as commands that can be pasted."""
 
-import hashlib
 import shlex
 from dataclasses import dataclass
 from itertools import pairwise
@@ -58,15 +57,6 @@ def next_steps(run: 'RunFolder', checkpoint: Path | None) -> list[Step]:
             f'mmdcl export {at} backbone.pth --style {style}',
         ),
     ]
-
-
-def sha256(path: Path) -> str:
-    """Of a file, by which others know that they have the same."""
-    found = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(1 << 22):
-            found.update(block)
-    return found.hexdigest()
 
 
 def _again(run: 'RunFolder') -> Step | None:

@@ -4,7 +4,8 @@ import shlex
 import pytest
 
 from mmdcl.cli.main import parse
-from mmdcl.report.page.sections.next_steps import next_steps, sha256
+from mmdcl.report.page.sections.next_steps import next_steps
+from mmdcl.report.runs.digest import sha256
 from mmdcl.report.runs.folder import read_run
 from tests.report.logs import write_run
 
