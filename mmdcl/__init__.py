@@ -64,6 +64,7 @@ _ROOMS = {
     'configs': ('config_path',),
     'datasets': (
         'CIFAR10',
+        'CIFAR100',
         'ChannelOrder',
         'CustomDataset',
         'Digits',

@@ -2,7 +2,7 @@
 
 from ..registry import DATASETS  # first: it says what to install
 from .channel_order import ChannelOrder
-from .cifar import CIFAR10
+from .cifar import CIFAR10, CIFAR100
 from .digits import Digits
 from .few_labels import FewLabels
 from .folders import CustomDataset, ImageNet
@@ -10,6 +10,7 @@ from .loading import LoadImageFromFile
 
 __all__ = [
     'CIFAR10',
+    'CIFAR100',
     'DATASETS',
     'ChannelOrder',
     'CustomDataset',

@@ -1,48 +1,30 @@
-"""CIFAR-10 from its official archive or from folders of classes."""
+"""CIFAR-10 and CIFAR-100, from their archives or from folders of classes."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 from mmpretrain.datasets import CIFAR10 as UpstreamCIFAR10
+from mmpretrain.datasets import CIFAR100 as UpstreamCIFAR100
 
 from ..arguments import require_flag, require_whole
 from ..errors import UserFileNotFoundError, UserValueError
 from ..registry import DATASETS
 from .folders import EXTENSIONS
 
-_ARCHIVE = 'cifar-10-python.tar.gz'
 _LAYOUTS = """expected either the official archive
-    {root}/cifar-10-batches-py/data_batch_1 ... test_batch
-    (or {root}/cifar-10-python.tar.gz, which is then unpacked)
+    {root}/{files}
+    (or {root}/{archive}, which is then unpacked)
 or folders of classes
     {root}/train/<class>/*.png and {root}/test/<class>/*.png
 or `download=True` of the dataset. Set the folder by --data-root PATH, or by
 `data_root` of the dataset"""
 
 
-@DATASETS.register_module()
-class CIFAR10(UpstreamCIFAR10):
-    """Upstream's CIFAR-10, from either of the two layouts people have.
+class _CIFAR:
+    """Where images are read from; archives are read by upstream's classes."""
 
-    Folders ``train/<class>/*.png`` and ``test/<class>/*.png`` are used where
-    they exist; otherwise this is upstream's class, which reads the official
-    archive, but downloads it only when told to: a mistyped folder should not
-    fill up. Images are RGB either way.
-
-    Args:
-        data_root: Folder that holds either layout.
-        split: ``'train'`` or ``'test'``.
-        part: ``(index, of)`` keeps the images at position ``index``,
-            ``index + of``, ... of each class: ``of`` disjoint parts of equal
-            class balance, the same in every run. Default: all images.
-        download: Download the archive into ``data_root`` if it is missing.
-        **kwargs: As in upstream's ``CIFAR10``.
-
-    Raises:
-        FileNotFoundError: Neither layout is there, and no download worked.
-        ValueError: ``part`` is not a valid pair.
-    """
+    NAME: str
 
     def __init__(
         self,
@@ -70,7 +52,7 @@ class CIFAR10(UpstreamCIFAR10):
             data_root=data_root,
             split=split,
             # An archive that is there is unpacked by upstream's download.
-            download=download or Path(data_root, _ARCHIVE).is_file(),
+            download=download or Path(data_root, self.filename).is_file(),
             **kwargs,
         )
 
@@ -84,8 +66,8 @@ class CIFAR10(UpstreamCIFAR10):
                 images = super().load_data_list()
             except (OSError, RuntimeError, AssertionError) as error:
                 raise UserFileNotFoundError(
-                    f'no CIFAR-10 in {root.absolute()}; '
-                    + _LAYOUTS.format(root=root)
+                    f'no {self.NAME} in {root.absolute()}; '
+                    + self._layouts(root)
                     + (f'\n({error})' if self.download else '')
                 ) from error
         index, of = self.part
@@ -109,11 +91,53 @@ class CIFAR10(UpstreamCIFAR10):
             if not paths:
                 raise UserFileNotFoundError(
                     f'no image of class {name!r} in {folder / name}; '
-                    + _LAYOUTS.format(root=folder.parent)
+                    + self._layouts(folder.parent)
                 )
             for path in paths:
                 images.append(dict(img=_read(path), gt_label=label))
         return images
+
+    def _layouts(self, root: Path) -> str:
+        first, last = self.train_list[0][0], self.test_list[0][0]
+        between = ' ... ' if len(self.train_list) > 1 else ' and '
+        return _LAYOUTS.format(
+            root=root,
+            files=f'{self.base_folder}/{first}{between}{last}',
+            archive=self.filename,
+        )
+
+
+@DATASETS.register_module()
+class CIFAR10(_CIFAR, UpstreamCIFAR10):
+    """Upstream's CIFAR-10, from either of the two layouts people have.
+
+    Folders ``train/<class>/*.png`` and ``test/<class>/*.png`` are used where
+    they exist; otherwise this is upstream's class, which reads the official
+    archive, but downloads it only when told to: a mistyped folder should not
+    fill up. Images are RGB either way.
+
+    Args:
+        data_root: Folder that holds either layout.
+        split: ``'train'`` or ``'test'``.
+        part: ``(index, of)`` keeps the images at position ``index``,
+            ``index + of``, ... of each class: ``of`` disjoint parts of equal
+            class balance, the same in every run. Default: all images.
+        download: Download the archive into ``data_root`` if it is missing.
+        **kwargs: As in upstream's ``CIFAR10``.
+
+    Raises:
+        FileNotFoundError: Neither layout is there, and no download worked.
+        ValueError: ``part`` is not a valid pair.
+    """
+
+    NAME = 'CIFAR-10'
+
+
+@DATASETS.register_module()
+class CIFAR100(_CIFAR, UpstreamCIFAR100):
+    """CIFAR-100 with its 100 fine labels, as :class:`CIFAR10` reads it."""
+
+    NAME = 'CIFAR-100'
 
 
 def _read(path: Path) -> np.ndarray:
