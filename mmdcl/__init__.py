@@ -8,6 +8,7 @@ models        heads, SimCLR, NNCLR and its support set
 views         two views of an image: split between workers and the device
 datasets      readers that upstream lacks
 checkpoints   files of weights: read without running code, matched, exported
+hub           ``hf://`` addresses, and folders that are sent to a hub
 engine        exact train loops, kNN evaluation, hooks, optimizers
 downstream    a backbone into a classifier, detector or segmentor
 report        what a run looked like: pictures and one HTML page
@@ -84,7 +85,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 _MODULES = {room.partition('.')[0] for room in _ROOMS}
 _MODULES |= {'cli', 'functional', 'registry', 'arguments', 'constructors'}
 _MODULES |= {'command', 'errors', 'handlers', 'sync_bn', 'provenance'}
-_MODULES |= {'verdicts'}
+_MODULES |= {'verdicts', 'hub'}
 
 __all__ = sorted([*_ROOM_OF, *_MODULES])
 

@@ -18,6 +18,7 @@ if missing := [
 
 from mmengine import registry as upstream
 from mmengine.dataset import default_collate as upstream_collate
+from mmengine.runner.checkpoint import CheckpointLoader
 
 
 class Registry(upstream.Registry):
@@ -64,6 +65,18 @@ HOOKS = _child(
 )
 DATASETS = _child(upstream.DATASETS, 'datasets')
 TRANSFORMS = _child(upstream.TRANSFORMS, 'datasets', 'views')
+
+
+@CheckpointLoader.register_scheme(prefixes='hf://', force=True)
+def load_from_hub(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """``hf://USER/REPO`` wherever mmengine reads a checkpoint, strictly.
+
+    The tensors are on the CPU; mmengine copies them to where they belong.
+    """
+    # Not of those who name a head of ours and load nothing.
+    from .checkpoints.strict import read_for_mmengine
+
+    return read_for_mmengine(filename)
 
 
 @upstream.FUNCTIONS.register_module(force=True)

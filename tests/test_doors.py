@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / 'mmdcl'
 UPSTREAM = {'mmengine', 'mmcv', 'mmpretrain'}
 MAY_IMPORT = {
     'functional': {'torch', 'mmdcl.functional'},
-    'registry.py': {'mmengine', 'mmdcl.errors'},
+    'registry.py': {'mmengine', 'mmdcl.errors', 'mmdcl.checkpoints'},
     'models': {'torch', 'mmdcl.functional', 'mmdcl.registry', 'mmdcl.models'}
     | UPSTREAM,
     'engine': {
@@ -29,7 +29,8 @@ MAY_IMPORT = {
     | {'mmdcl.datasets'}
     | UPSTREAM,
     'checkpoints': {'torch', 'numpy', 'safetensors', 'mmengine'}
-    | {'mmdcl.checkpoints'},
+    | {'mmdcl.checkpoints', 'mmdcl.hub'},
+    'hub': {'huggingface_hub', 'safetensors', 'mmdcl.errors', 'mmdcl.hub'},
     'views': {'torch', 'numpy', 'mmdcl.registry', 'mmdcl.views'} | UPSTREAM,
     'downstream': {'torch', 'torchvision', 'mmdcl.downstream'}
     | {f'mmdcl.{x}' for x in ('checkpoints', 'constructors', 'engine')}
@@ -40,13 +41,13 @@ MAY_IMPORT = {
     | {f'mmdcl.{x}' for x in ('checkpoints', 'engine', 'registry')}
     | {f'mmdcl.{x}' for x in ('constructors', 'downstream')}
     | {f'mmdcl.{x}' for x in ('functional', 'models')}
-    | {'rich', 'mmdcl.report', 'mmdcl.provenance'}
+    | {'rich', 'mmdcl.report', 'mmdcl.provenance', 'mmdcl.hub'}
     | UPSTREAM,
     'report': {'torch', 'numpy', 'matplotlib', 'jinja2', 'sklearn', 'umap'}
     | {'PIL', 'cv2', 'mmdcl', 'mmdcl.report', 'mmdcl.provenance'}
     | {f'mmdcl.{x}' for x in ('checkpoints', 'configs', 'command')}
     | {f'mmdcl.{x}' for x in ('engine', 'functional', 'models', 'views')}
-    | {f'mmdcl.{x}' for x in ('downstream', 'registry', 'verdicts')}
+    | {f'mmdcl.{x}' for x in ('downstream', 'registry', 'verdicts', 'hub')}
     | UPSTREAM,
     'constructors.py': {'torch', 'mmengine'},
     'configs.py': {'mmdcl.errors'},
@@ -65,7 +66,7 @@ AGREE = ('engine', 'cli', 'report')
 STANDARD = sys.stdlib_module_names
 for room in ('models', 'engine', 'datasets', 'cli', 'views', 'report'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.arguments', 'mmdcl.errors'}
-MAY_IMPORT['downstream'] |= {'mmdcl.arguments', 'mmdcl.errors'}
+MAY_IMPORT['downstream'] |= {'mmdcl.arguments', 'mmdcl.errors', 'mmdcl.hub'}
 MAY_IMPORT['checkpoints'] = MAY_IMPORT['checkpoints'] | {'mmdcl.errors'}
 for room in ('models', 'engine', 'cli', 'checkpoints'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.sync_bn'}

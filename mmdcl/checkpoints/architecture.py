@@ -19,7 +19,7 @@ def _refuse(node: ast.expr) -> None:
 
 
 def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The config that mmengine wrote into a checkpoint.
+    """The config that mmengine wrote into a checkpoint, or mmdcl beside one.
 
     It is read as data, never run: a config is Python code, and a checkpoint
     may come from anywhere.
@@ -35,9 +35,11 @@ def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: It is no config, or ``model`` holds more than data.
     """
     meta = checkpoint.get('meta')
-    text = meta.get('cfg') if isinstance(meta, Mapping) else None
+    meta = meta if isinstance(meta, Mapping) else {}
+    text = meta.get('cfg')
     if not isinstance(text, str):
-        return {}
+        model = meta.get('model')  # of a `.safetensors`
+        return {'model': model} if isinstance(model, dict) else {}
     try:
         assigned = assignments(text)
     except ValueError as error:

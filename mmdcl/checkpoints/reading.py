@@ -12,8 +12,11 @@ from ..errors import (
     UserModuleNotFoundError,
     UserValueError,
 )
+from ..hub import download
+from ..hub.addresses import is_address
 from . import old_torch
 from .archive import check_archive, is_archive
+from .metadata import model_of
 from .stand_ins import STAND_INS, with_values
 
 # How torch says that a file asks for more than that.
@@ -31,15 +34,18 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
 
     Args:
         path: ``.pth`` (or any file of ``torch.save``), ``.safetensors``, or,
-            trusted only, ``.pkl``.
+            trusted only, ``.pkl``; or ``hf://USER/REPO[/FILE][@REVISION]``,
+            which is fetched once and then read from the cache.
         trust: Read it whatever it holds.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is an address, is cut short, is damaged, is no
-            checkpoint, or holds more than tensors and plain values and is
-            not trusted.
+        ValueError: It is an address of another kind, is cut short, is
+            damaged, is no checkpoint, or holds more than tensors and plain
+            values and is not trusted.
     """
+    if is_address(path):
+        return _read_from_hub(str(path), trust)
     if '://' in str(path):
         raise UserValueError(
             f'{path} is an address; download what is there and give the file'
@@ -48,7 +54,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     if not path.is_file():
         raise UserFileNotFoundError(f'no checkpoint {path}')
     if path.suffix == '.safetensors':
-        return {'state_dict': _read_safetensors(path)}
+        return _read_safetensors(path)
     if path.suffix == '.pkl' or _is_plain_pickle(path):
         if not trust:
             raise UserValueError(_untrusted(path, 'it is a plain pickle'))
@@ -84,6 +90,16 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
         ) from error
     except Exception as error:  # whatever NumPy says to nonsense
         raise UserValueError(_untrusted(path, str(error))) from error
+
+
+def _read_from_hub(address: str, trust: bool) -> dict[str, Any]:
+    """The same, of a file that is named by where it came from."""
+    path = download.local_file(address).path
+    try:
+        return read_checkpoint(path, trust)
+    except UserValueError as error:
+        told = str(error).replace(str(path), address)
+        raise UserValueError(f'{told} (cached as {path})') from error
 
 
 def _is_plain_pickle(path: Path) -> bool:
@@ -139,9 +155,13 @@ def safetensors_for(path: Path) -> Any:
     return safetensors
 
 
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+def _read_safetensors(path: Path) -> dict[str, Any]:
     safetensors = safetensors_for(path)
     try:
-        return safetensors.torch.load_file(path)
+        tensors = safetensors.torch.load_file(path)
+        with safetensors.safe_open(path, 'pt') as file:
+            model = model_of(file.metadata(), str(path))
     except safetensors.SafetensorError as error:
         raise UserValueError(_broken(path)) from error
+    meta = {'meta': {'model': model}} if model else {}
+    return {'state_dict': tensors, **meta}

@@ -8,24 +8,45 @@ from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from ..errors import UserValueError
+from ..hub.addresses import is_address
 from .reading import read_checkpoint
 
 _upstream = CheckpointLoader.load_checkpoint
 
 
+def fetched_by_mmengine(checkpoint: str | Path) -> bool:
+    """Whether it is an address, but none that is read strictly."""
+    return '://' in str(checkpoint) and not is_address(checkpoint)
+
+
 def refuse_address(checkpoint: str | Path) -> None:
-    """Stop at an address; a path passes.
+    """Stop at an address; a path passes, and so does ``hf://``.
 
     Raises:
         ValueError: It is no path, and mmengine would fetch what is there.
     """
-    if '://' in str(checkpoint):
+    if fetched_by_mmengine(checkpoint):
         raise UserValueError(
             f'{checkpoint} is an address: mmengine fetches and reads what is '
             'there, and that could run code of whoever put it there. '
             'Download it and give the file, or, if you trust it, allow that '
             'by --trust'
         )
+
+
+def read_for_mmengine(
+    checkpoint: str | Path, trust: bool = False
+) -> dict[str, Any]:
+    """As :func:`read_checkpoint`, without what mmengine's ``resume`` runs."""
+    content = read_checkpoint(checkpoint, trust)
+    _without_code(content)
+    return content
+
+
+def _without_code(content: Any) -> None:
+    meta = content.get('meta') if isinstance(content, dict) else None
+    if isinstance(meta, dict):
+        meta.pop('config', None)
 
 
 def only_strict(trust: bool = False) -> None:
@@ -39,7 +60,8 @@ def only_strict(trust: bool = False) -> None:
     until they are copied to where they belong.
 
     Args:
-        trust: Read files whatever they hold, and fetch addresses.
+        trust: Read files whatever they hold, and fetch addresses of any
+            kind; those of ``hf://`` are read strictly without it.
 
     Raises:
         ValueError: On loading, as for :func:`read_checkpoint`, or at an
@@ -53,18 +75,17 @@ def only_strict(trust: bool = False) -> None:
         logger: Any = 'current',
     ) -> dict[str, Any]:
         path = str(filename)
-        if '://' in path:
+        if fetched_by_mmengine(path):
             if not trust:
                 refuse_address(path)
             checkpoint = _upstream(path, map_location, logger)
-        else:
+            _without_code(checkpoint)
+            return checkpoint
+        if not is_address(path):
             path = str(Path(path).expanduser())
-            checkpoint = read_checkpoint(path, trust)
-            # None would print it, whatever the level.
-            print_log(f'read {path}', logger or 'silent', logging.DEBUG)
-        meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
-        if isinstance(meta, dict):
-            meta.pop('config', None)
+        checkpoint = read_for_mmengine(path, trust)
+        # None would print it, whatever the level.
+        print_log(f'read {path}', logger or 'silent', logging.DEBUG)
         return checkpoint
 
     CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)

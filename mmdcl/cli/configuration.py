@@ -13,7 +13,11 @@ from mmengine.config.utils import ConfigParsingError
 from .. import configs
 from ..checkpoints import read_checkpoint
 from ..checkpoints.channels import short_name
-from ..checkpoints.strict import only_strict, refuse_address
+from ..checkpoints.strict import (
+    fetched_by_mmengine,
+    only_strict,
+    refuse_address,
+)
 from ..errors import UserValueError
 from .hooks import add_hooks
 from .running import distribute_on_cpu
@@ -71,8 +75,8 @@ def option_values(options: dict[str, str] | None) -> dict | None:
 
 
 def load_from(cfg: Config, checkpoint: str, trust: bool = False) -> None:
-    """Start from a checkpoint file, or from an address that is trusted."""
-    if '://' not in checkpoint:
+    """Start from a checkpoint, here or on a hub, or a trusted address."""
+    if not fetched_by_mmengine(checkpoint):
         read_checkpoint(checkpoint, trust)
     elif not trust:
         refuse_address(checkpoint)

@@ -11,6 +11,8 @@ from ..checkpoints import load_backbone, read_checkpoint
 from ..checkpoints.architecture import preprocessing_differences
 from ..engine.model import model_of
 from ..errors import UserFileNotFoundError
+from ..hub.addresses import is_address
+from ..hub.download import local_file
 from ..registry import HOOKS
 
 
@@ -28,7 +30,8 @@ class PretrainedBackboneHook(Hook):
     or the whole model is loaded by ``load_from``.
 
     Args:
-        checkpoint: File, as for :func:`mmdcl.checkpoints.read_checkpoint`.
+        checkpoint: File, or ``hf://`` address, as for
+            :func:`mmdcl.checkpoints.read_checkpoint`.
         backbone: Name of the module to load, such as ``'backbone'``.
         prefix: Where the file holds several backbones: which.
         trust: Read the file even if that may run code.
@@ -54,7 +57,9 @@ class PretrainedBackboneHook(Hook):
         require_flag('trust', trust)
         require_text('backbone', backbone)
         require_text('prefix', prefix or '')
-        if not checkpoint or not Path(checkpoint).is_file():
+        if is_address(checkpoint):
+            local_file(checkpoint)  # now, and not after the data
+        elif not checkpoint or not Path(checkpoint).is_file():
             raise UserFileNotFoundError(
                 f'no checkpoint {checkpoint or "is given"} for the backbone; '
                 'set it by PretrainedBackboneHook(checkpoint=...)'

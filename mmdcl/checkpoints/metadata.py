@@ -1,0 +1,67 @@
+"""What network a ``.safetensors`` holds, in the words of the file itself.
+
+The format has tensors and texts and no config. Two texts of ours name the
+backbone and the preprocessing, as JSON: data, like the config in a ``.pth``,
+and built by the same list of what is built for strangers.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import UserValueError
+
+BACKBONE = 'mmdcl.backbone'
+PREPROCESSOR = 'mmdcl.data_preprocessor'
+_KEYS = {BACKBONE: 'backbone', PREPROCESSOR: 'data_preprocessor'}
+_LONGEST = 100_000  # characters; a config of a backbone has hundreds
+
+
+def as_metadata(
+    backbone: Mapping[str, Any] | None = None,
+    data_preprocessor: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
+    """Texts to be written beside the tensors of a network.
+
+    Args:
+        backbone: Config in the words of mmpretrain, without what loads other
+            weights: of :func:`mmdcl.checkpoints.architecture.plain_backbone`.
+        data_preprocessor: Config of how images reach it.
+    """
+    parts = {BACKBONE: backbone, PREPROCESSOR: data_preprocessor}
+    texts = {key: json.dumps(part) for key, part in parts.items() if part}
+    return {'format': 'pt', **texts}
+
+
+def model_of(metadata: Mapping[str, str] | None, name: str) -> dict[str, Any]:
+    """The ``model`` that the texts of a file speak of; empty if they do not.
+
+    Args:
+        metadata: Of a ``.safetensors``.
+        name: Of the file, for messages.
+
+    Raises:
+        UserValueError: They are no JSON of dicts.
+    """
+    model = {}
+    for key, part in _KEYS.items():
+        text = (metadata or {}).get(key)
+        if text is None:
+            continue
+        try:
+            if len(text) > _LONGEST:
+                raise ValueError('too long')
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise _unusable(name, key, f'no JSON ({error})') from error
+        if not isinstance(found, dict):
+            raise _unusable(name, key, f'no dict but {str(found)[:80]}')
+        model[part] = found
+    return model
+
+
+def _unusable(name: str, key: str, what: str) -> UserValueError:
+    return UserValueError(
+        f'{key} in the metadata of {name} is {what}; write the file again, '
+        'or give its tensors without metadata'
+    )

@@ -1,0 +1,1 @@
+"""Hubs of models: ``hf://`` addresses, and folders that are sent there."""
