@@ -21,7 +21,7 @@ def add_backends(cfg: Any, names: Sequence[str]) -> None:
 
     Args:
         cfg: Changed in place; what it has of them already stays as it is.
-        names: Of ``mmdcl.cli.flags.BACKENDS``.
+        names: Of ``mmdcl.cli.running_flags.BACKENDS``.
 
     Raises:
         SystemExit: The package of one is not installed.

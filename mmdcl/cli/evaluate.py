@@ -19,7 +19,7 @@ from ..checkpoints import read_checkpoint
 from ..provenance import provenance
 from .backends import add_backends
 from .configuration import finish_config, load_config, mixed_precision
-from .flags import DENSE
+from .evaluate_flags import DENSE, FROZEN
 from .running import build_runner
 
 
@@ -93,11 +93,20 @@ def apply_flags(cfg: Config, args: argparse.Namespace) -> None:
     cfg.randomness = dict(seed=args.seed)
 
 
+def chosen_settings(cfg: Config, protocol: str) -> dict:
+    """What of the protocol's loop belongs beside its result."""
+    if protocol == 'knn':
+        names = ['k', 'temperature']
+    else:
+        names = [x for x in cfg.test_cfg if x not in ('type', 'fp16')]
+    return {key: cfg.test_cfg[key] for key in names if key in cfg.test_cfg}
+
+
 def run(args: argparse.Namespace) -> None:
     """Evaluate as the flags say; see ``mmdcl.cli.flags``."""
     if args.protocol in DENSE:
         _need(DENSE[args.protocol])
-    knn = args.protocol == 'knn'
+    trains = args.protocol not in ('knn', *FROZEN)
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
     # Not before mmcv has its operators, and a checkpoint is there.
     from ..downstream.adoption import adopt_backbone
@@ -106,7 +115,7 @@ def run(args: argparse.Namespace) -> None:
     from ..engine.resume import check_training
     from .resuming import prepare_training
 
-    needs = 'test_cfg' if knn else 'train_cfg'
+    needs = 'train_cfg' if trains else 'test_cfg'
     cfg = load_config(args)
     check_parts(cfg, needs)
     apply_flags(cfg, args)
@@ -122,9 +131,9 @@ def run(args: argparse.Namespace) -> None:
         args.cfg_options,
         args.trust,
         frozen=args.protocol == 'linear',
-        pooled=not knn,
+        pooled=trains,
     )
-    check_labels(cfg, classifier=not knn)
+    check_labels(cfg, classifier=trains)
     if not args.random_init:
         hook = dict(
             type='mmdcl.PretrainedBackboneHook',
@@ -135,16 +144,12 @@ def run(args: argparse.Namespace) -> None:
         )
         cfg.custom_hooks = [*cfg.custom_hooks, hook]
     settings = {}
-    if knn:
+    if not trains:
         cfg.train_cfg = cfg.optim_wrapper = cfg.param_scheduler = None
         bank, cfg.train_dataloader = cfg.train_dataloader, None
         bank.dataset.pipeline = cfg.test_dataloader.dataset.pipeline
+        settings = chosen_settings(cfg, args.protocol)
         cfg.test_cfg.bank_dataloader = bank
-        settings = {
-            key: cfg.test_cfg[key]
-            for key in ('k', 'temperature')
-            if key in cfg.test_cfg
-        }
     else:
         prepare_training(cfg, args.resume, trust=args.trust)
     add_backends(cfg, args.log)
@@ -152,7 +157,7 @@ def run(args: argparse.Namespace) -> None:
     runner.register_hook(
         WeightsCheck(adopted.tensors, args.random_init, args.seed)
     )
-    if not knn:
+    if trains:
         check_training(runner)
         runner.train()
     elif args.random_init:  # a test alone initialises nothing

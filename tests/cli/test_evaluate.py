@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from mmdcl.cli import evaluate
-from mmdcl.cli.flags import PROTOCOLS
+from mmdcl.cli.evaluate_flags import PROTOCOLS
 from mmdcl.cli.main import parse
 from tests.runs import PLAIN, VIEWS, loader, runner
 
