@@ -2,6 +2,7 @@
 
 import logging
 from io import BytesIO
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -13,42 +14,83 @@ from PIL import Image
 from torch.utils.data import get_worker_info
 
 from ..arguments import require_whole
-from ..errors import UserOSError, UserValueError
+from ..errors import UserError, UserOSError, UserValueError
 from ..registry import TRANSFORMS
+from .transparency import is_transparent, on_white
 
 _MAX_WORKERS = 256
 _TOO_MANY_IN_A_ROW = 20
 # Half a gigabyte, and where Pillow refuses an image, too.
 _MAX_PIXELS = 178_956_970
+_USUAL = dict(flag='color', backend='cv2')
+# Modes of Pillow for TIFF that OpenCV refuses, or reads as if unsigned.
+_NO_RANGE = {'F': 'floating-point', 'I': 'signed or of 32 bits'}
 
 
-def check_pixels(content: bytes, max_pixels: int) -> None:
-    """Refuse an image by its header, before it is decoded.
+def open_header(content: bytes, max_pixels: int | None) -> Any:
+    """An image of Pillow's that is not decoded yet.
 
     Args:
         content: Of the file.
-        max_pixels: Height times width, at most.
+        max_pixels: Height times width, at most; ``None`` for no limit.
+
+    Returns:
+        ``None`` if Pillow does not know its format, as OpenCV may, or
+        refuses to open so many pixels.
 
     Raises:
-        ValueError: It would have more.
+        ValueError: The file is empty, or has too many pixels.
     """
+    if not content:
+        raise ValueError('the file is empty')
     try:
-        with Image.open(BytesIO(content)) as image:
-            size, pixels = image.size, image.width * image.height
+        header = Image.open(BytesIO(content))
+        size, pixels = header.size, header.width * header.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        size, pixels = ('?', '?'), _MAX_PIXELS + 1
-    except Exception:  # OpenCV knows formats that Pillow does not
-        return
-    if pixels > max_pixels:
+        header, size, pixels = None, ('?', '?'), _MAX_PIXELS + 1
+    except Exception:
+        return None
+    if max_pixels is not None and pixels > max_pixels:
         raise ValueError(
             f'it has {size[0]} x {size[1]} pixels, more than '
             f'max_pixels={max_pixels}'
         )
+    return header
+
+
+def decode(content: bytes, header: Any) -> np.ndarray | None:
+    """An image as people expect it, by OpenCV wherever that does so.
+
+    Args:
+        content: Of the file.
+        header: Of :func:`open_header`.
+
+    Returns:
+        ``(H, W, 3)`` uint8 in BGR, upright by its EXIF; ``None`` if it is no
+        image. Grey is three equal channels, 16 bits are scaled to 8, of
+        several frames or pages it is the first, and what is transparent is
+        on white.
+
+    Raises:
+        ValueError: Its samples are of no known range.
+    """
+    if header is not None:
+        if header.format == 'TIFF' and header.mode in _NO_RANGE:
+            raise ValueError(
+                f'its samples are {_NO_RANGE[header.mode]}, of no known '
+                'range; convert them to 8 or 16 bits, unsigned'
+            )
+        if is_transparent(header):
+            return on_white(header)
+    return mmcv.imfrombytes(content, **_USUAL)
 
 
 @TRANSFORMS.register_module()
 class LoadImageFromFile(UpstreamLoadImageFromFile):
     """Upstream's loader that names, counts and skips an unreadable image.
+
+    With upstream's defaults it reads what OpenCV gets wrong as
+    :func:`decode` says; all else keeps its bits.
 
     A skipped training image is replaced by a random other one (by upstream's
     dataset); the kNN loops leave it out of the bank, and refuse it among the
@@ -108,11 +150,12 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
                 self.file_client_args, path
             )
             content = client.get(path)
-        if self.max_pixels is not None:
-            check_pixels(content, self.max_pixels)
-        image = mmcv.imfrombytes(
-            content, flag=self.color_type, backend=self.imdecode_backend
-        )
+        header = open_header(content, self.max_pixels)
+        how = dict(flag=self.color_type, backend=self.imdecode_backend)
+        if how == _USUAL:
+            image = decode(content, header)
+        else:
+            image = mmcv.imfrombytes(content, **how)
         if image is None:
             raise ValueError('it is not an image that can be decoded')
         return image.astype(np.float32) if self.to_float32 else image
@@ -131,6 +174,8 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
                 'img_shape': shape,
                 'ori_shape': shape,
             }
+        except UserError:  # of a setting, not of this image
+            raise
         except Exception as error:
             if self.ignore_empty:
                 return None
