@@ -72,6 +72,7 @@ _ROOMS = {
         'FewLabels',
         'ImageNet',
         'LoadImageFromFile',
+        'LoadMultichannelImage',
     ),
     'checkpoints': (
         'find_backbone',

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     }
     | UPSTREAM,
     'datasets': {'torch', 'numpy', 'cv2', 'PIL', 'sklearn', 'mmdcl.registry'}
+    | {'tifffile'}
     | {'mmdcl.datasets'}
     | UPSTREAM,
     'checkpoints': {'torch', 'numpy', 'safetensors', 'mmengine'}

@@ -7,6 +7,8 @@ from .digits import Digits
 from .few_labels import FewLabels
 from .folders import CustomDataset, ImageNet
 from .loading import LoadImageFromFile
+from .multichannel import LoadMultichannelImage
+from .statistics import channel_statistics
 
 __all__ = [
     'CIFAR10',
@@ -18,4 +20,6 @@ __all__ = [
     'FewLabels',
     'ImageNet',
     'LoadImageFromFile',
+    'LoadMultichannelImage',
+    'channel_statistics',
 ]
