@@ -34,10 +34,12 @@ _ROOMS = {
     'models': (
         'DCLHead',
         'DCLWHead',
+        'FrozenBackboneClassifier',
         'InfoNCEHead',
         'NNCLR',
         'SimCLR',
         'SupportSet',
+        'TIMMBackbone',
     ),
     'engine': (
         'AtomicCheckpointHook',
@@ -73,6 +75,7 @@ _ROOMS = {
         'ImageNet',
         'LoadImageFromFile',
         'LoadMultichannelImage',
+        'STL10',
     ),
     'checkpoints': (
         'find_backbone',

@@ -9,11 +9,13 @@ from .folders import CustomDataset, ImageNet
 from .loading import LoadImageFromFile
 from .multichannel import LoadMultichannelImage
 from .statistics import channel_statistics
+from .stl10 import STL10
 
 __all__ = [
     'CIFAR10',
     'CIFAR100',
     'DATASETS',
+    'STL10',
     'ChannelOrder',
     'CustomDataset',
     'Digits',

@@ -3,9 +3,13 @@ import pickle
 import cv2
 import numpy as np
 import pytest
-from mmpretrain.datasets.categories import CIFAR10_CATEGORIES
+from mmpretrain.datasets.categories import (
+    CIFAR10_CATEGORIES,
+    CIFAR100_CATEGORIES,
+)
+from torchvision import datasets
 
-from mmdcl.datasets import CIFAR10
+from mmdcl.datasets import CIFAR10, CIFAR100
 
 PER_CLASS = 5
 
@@ -101,3 +105,37 @@ def test_a_missing_class_or_broken_image_is_named(folders):
         path.unlink()
     with pytest.raises(FileNotFoundError, match="no image of class 'ship'"):
         read(folders)
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+def test_cifar100_is_what_torchvision_reads(split, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.cifar, 'check_integrity', lambda *_: True)
+    monkeypatch.setattr(CIFAR100, '_check_integrity', lambda self: True)
+    generator = np.random.default_rng(0)
+    labels = generator.permutation(100).tolist()
+    for seed, name in enumerate(('train', 'test')):
+        data = np.random.default_rng(seed).integers(0, 256, (100, 3072))
+        batch = dict(data=data.astype(np.uint8), fine_labels=labels)
+        path = tmp_path / 'archive/cifar-100-python' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(batch))
+    names = dict(fine_label_names=list(CIFAR100_CATEGORIES))
+    path.with_name('meta').write_bytes(pickle.dumps(names))
+    theirs = datasets.CIFAR100(tmp_path / 'archive', split == 'train')
+    for image, label in theirs:
+        folder = tmp_path / 'folders' / split / theirs.classes[label]
+        folder.mkdir(parents=True)
+        image.save(folder / '0.png')
+    for layout in ('archive', 'folders'):
+        dataset = CIFAR100(str(tmp_path / layout), split)
+        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+        assert [info['gt_label'] for info in infos] == list(range(100))
+        for info in infos:
+            image, label = theirs[labels.index(info['gt_label'])]
+            assert (info['img'] == np.asarray(image)).all()
+            assert dataset.CLASSES[label] == theirs.classes[label]
+    with pytest.raises(FileNotFoundError) as error:
+        CIFAR100(str(tmp_path))
+    said = str(error.value)
+    assert 'no CIFAR-100 in' in said
+    assert 'cifar-100-python/train and test\n' in said

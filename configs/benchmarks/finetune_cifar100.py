@@ -1,0 +1,7 @@
+# All layers trained on all labels of CIFAR-100, with the recipe for CIFAR-10.
+_base_ = ['./finetune_cifar10.py', '../_base_/cifar100.py']
+
+model = dict(head=dict(num_classes=100))
+data_preprocessor = dict(num_classes=100, **_base_.cifar100.preprocessor)
+train_dataloader = dict(dataset=_base_.cifar100.dataset)
+test_dataloader = dict(dataset=_base_.pop('cifar100').dataset)
