@@ -45,13 +45,42 @@ def image_features(outputs: object) -> Tensor:
 
 
 @torch.no_grad()
+def forward_batch(
+    model: nn.Module, batch: dict, fp16: bool = False, what: str = 'kNN'
+) -> tuple[Tensor, list]:
+    """Features of the images of a batch, and what came with them.
+
+    Args:
+        model: With ``data_preprocessor`` and ``extract_feat``, not wrapped.
+        batch: From a dataloader of single images.
+        fp16: Run under autocast.
+        what: For messages: which evaluation it is.
+
+    Returns:
+        ``(B, D)`` features in float32 where the model is, and ``B`` data
+        samples, or none.
+
+    Raises:
+        ValueError: There are several views of an image.
+    """
+    with autocast(enabled=fp16):
+        data = model.data_preprocessor(batch, False)
+        if isinstance(data['inputs'], (list, tuple)):
+            raise UserValueError(
+                f'{what} needs one view an image, got '
+                f'{len(data["inputs"])}; leave MultiView out of the pipeline'
+            )
+        features = image_features(model.extract_feat(data['inputs']))
+    return features, data['data_samples'] or []
+
+
 def batch_features(
     model: nn.Module, batch: dict, fp16: bool = False
 ) -> tuple[Tensor, Tensor, list[int | None]]:
     """Features, labels and places of the images of a batch, on the CPU.
 
     Args:
-        model: With ``data_preprocessor`` and ``extract_feat``, not wrapped.
+        model: As for :func:`forward_batch`.
         batch: From a dataloader of single labelled images.
         fp16: Run under autocast.
 
@@ -62,15 +91,7 @@ def batch_features(
     Raises:
         ValueError: An image has no label, or several views.
     """
-    with autocast(enabled=fp16):
-        data = model.data_preprocessor(batch, False)
-        if isinstance(data['inputs'], (list, tuple)):
-            raise UserValueError(
-                'kNN needs one view an image, got '
-                f'{len(data["inputs"])}; leave MultiView out of the pipeline'
-            )
-        features = image_features(model.extract_feat(data['inputs']))
-    samples = data['data_samples'] or []
+    features, samples = forward_batch(model, batch, fp16)
     if len(samples) != len(features) or any(
         'gt_label' not in sample for sample in samples
     ):

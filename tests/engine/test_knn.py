@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmpretrain.evaluation import Accuracy
 
-from mmdcl.engine import knn
+from mmdcl.engine import bank as bank_room
 from mmdcl.engine.features import batch_features
 from mmdcl.functional import knn_scores
 from tests.ranks import on_ranks
@@ -87,7 +87,7 @@ def evaluate(rank, folder):
     )
     found = [run.val()]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(knn, 'batch_features', collapsed)
+        patch.setattr(bank_room, 'batch_features', collapsed)
         return [*found, run.val()]
 
 
@@ -112,7 +112,7 @@ def test_features_that_are_not_finite(tmp_path, monkeypatch):
                 row[0] = torch.nan
         return features, labels, places
 
-    monkeypatch.setattr(knn, 'batch_features', spoilt)
+    monkeypatch.setattr(bank_room, 'batch_features', spoilt)
     run = runner(tmp_path)
     said = []
     monkeypatch.setattr(run.logger, 'warning', said.append)
