@@ -15,6 +15,7 @@ MAY_IMPORT = {
     'functional': {'torch', 'mmdcl.functional'},
     'registry.py': {'mmengine', 'mmdcl.errors', 'mmdcl.checkpoints'},
     'models': {'torch', 'mmdcl.functional', 'mmdcl.registry', 'mmdcl.models'}
+    | {'timm'}  # whose networks can be the backbone
     | UPSTREAM,
     'engine': {
         'torch',

@@ -15,6 +15,12 @@ from mmdcl.configs import names
 
 ROOT = Path(__file__).parents[1]
 RUNNABLE = [x for x in names() if not x.startswith('benchmarks/')]
+OTHERS = {
+    'vit-small-p16': 'ViT-S/16',
+    'vit-tiny-p4': 'ViT/4',
+    'swin-tiny': 'Swin-T',
+    'convnext-tiny': 'ConvNeXt-T',
+}
 # Task -> its folder in results/, where that metric is, and by how much it is
 # to be multiplied to be in %.
 LOGS = {
@@ -70,7 +76,11 @@ def test_what_it_says_of_a_config(models, name):
     assert said['Epochs'] == cfg.train_cfg.max_epochs
     assert said['Batch Size'] == gpus * cfg.train_dataloader.batch_size
     assert said['Batch Size'] == cfg.auto_scale_lr.base_batch_size
-    assert said['Architecture'] == f'ResNet-{cfg.model.backbone.depth}'
+    backbone = cfg.model.backbone
+    if backbone.type.startswith('ResNet'):
+        assert said['Architecture'] == f'ResNet-{backbone.depth}'
+    else:
+        assert said['Architecture'] == OTHERS[name.split('_')[1]]
     of = dict(SimCLR='simclr', NNCLR='nnclr')
     assert of.get(model.in_collection, 'dcl') in name.split('_')[0]
     assert model.weights is None

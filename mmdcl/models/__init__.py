@@ -1,17 +1,21 @@
 """Loss heads and the algorithms that they fit under."""
 
 from ..registry import MODELS  # first: it says what to install
+from .frozen_classifier import FrozenBackboneClassifier
 from .heads import DCLHead, DCLWHead, InfoNCEHead
 from .nnclr import NNCLR
 from .simclr import SimCLR
 from .support_set import SupportSet
+from .timm_backbone import TIMMBackbone
 
 __all__ = [
     'MODELS',
     'NNCLR',
     'DCLHead',
     'DCLWHead',
+    'FrozenBackboneClassifier',
     'InfoNCEHead',
     'SimCLR',
     'SupportSet',
+    'TIMMBackbone',
 ]

@@ -1,6 +1,7 @@
 """What algorithms of two views share: what they take and what they log."""
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from mmpretrain.models.selfsup.base import BaseSelfSupervisor
@@ -12,6 +13,7 @@ from ..errors import UserTypeError, UserValueError
 from ..functional import Contrast, Watched, global_means, npc_multiplier
 from ..sync_bn import runnable_here
 from .heads import ContrastiveRowHead
+from .necks import misfit
 
 
 class TwoViewAlgorithm(BaseSelfSupervisor):
@@ -89,6 +91,14 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
             the log.
         """
 
+    def _project(self, features: Any) -> Tensor:
+        try:
+            return self.neck(features)[0]
+        except (AssertionError, RuntimeError, ValueError) as error:
+            if said := misfit(self.backbone, self.neck, features):
+                raise UserValueError(said) from error
+            raise
+
     def loss(
         self, inputs: list[Tensor], data_samples: list | None, **kwargs
     ) -> dict[str, Tensor]:
@@ -119,7 +129,7 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
                 f'got {got}; use '
                 "dict(type='MultiView', num_views=2, ...) in the pipeline"
             )
-        projections = self.neck(self.backbone(torch.cat(inputs)))[0]
+        projections = self._project(self.backbone(torch.cat(inputs)))
         if projections.ndim != 2:
             raise UserValueError(
                 'a contrastive loss needs projections (B, D) from the neck, '
