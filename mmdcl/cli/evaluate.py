@@ -16,6 +16,8 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from ..checkpoints import read_checkpoint
+from ..hub.addresses import is_address
+from ..hub.download import local_file
 from ..provenance import provenance
 from .backends import add_backends
 from .configuration import finish_config, load_config, mixed_precision
@@ -29,6 +31,9 @@ def record(args: argparse.Namespace, metrics: dict, **settings) -> dict:
         protocol=args.protocol,
         dataset=args.dataset,
         checkpoint=args.checkpoint,
+        checkpoint_commit=local_file(args.checkpoint).commit
+        if is_address(args.checkpoint)
+        else None,
         prefix=args.prefix,
         weights='random' if args.random_init else 'pretrained',
         config=str(Path(args.config).name),

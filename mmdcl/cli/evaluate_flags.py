@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ..hub.addresses import is_address, parse
 from .running_flags import of_running, writes_log
 
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
@@ -13,7 +14,9 @@ DENSE = {'detection': 'mmdet', 'segmentation': 'mmseg'}
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        'checkpoint', help='.pth, .safetensors, or .pkl of detectron2'
+        'checkpoint',
+        help='.pth, .safetensors, .pkl of detectron2, or '
+        'hf://USER/REPO[/FILE][@REVISION]',
     )
     parser.add_argument(
         '--protocol', choices=[*PROTOCOLS, *FROZEN, *DENSE], required=True
@@ -90,7 +93,11 @@ def check_evaluate(
             )
         args.config = there[args.dataset]
     if not args.work_dir:
-        name = '_'.join(Path(args.checkpoint).with_suffix('').parts[-2:])
+        if is_address(args.checkpoint):
+            name = parse(args.checkpoint).folder
+        else:
+            parts = Path(args.checkpoint).with_suffix('').parts
+            name = '_'.join(parts[-2:])
         name += '_random' if args.random_init else ''
         args.work_dir = str(
             Path('work_dirs', Path(args.config).stem, f'{name}_s{args.seed}')

@@ -121,6 +121,33 @@ def _export(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _push(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verbose=False)  # of what others say
+    parser.add_argument(
+        'folder', help='of `mmdcl export CHECKPOINT FOLDER --style timm-hub`'
+    )
+    parser.add_argument('repo', help='USER/REPO, made if it is not there')
+    parser.add_argument(
+        '--private',
+        action='store_true',
+        help='for nobody else to see; default: public',
+    )
+    parser.add_argument(
+        '--revision',
+        metavar='BRANCH',
+        help='a branch, made if it is not there; default: main',
+    )
+    parser.add_argument('--message', help='of the commit')
+    parser.add_argument(
+        '--dry-run', action='store_true', help='say what would be sent'
+    )
+    parser.add_argument(
+        '--allow-pickle',
+        action='store_true',
+        help='send .pth and .pkl, too, which may run code where they are read',
+    )
+
+
 def _sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('configs', nargs='+')
     parser.add_argument(
@@ -166,6 +193,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     'test': ('evaluate a checkpoint by the test loop of a config', _test),
     'evaluate': ('what a pretrained backbone is worth', add_evaluate),
     'export': ('write a backbone for another library', _export),
+    'push': ('send an exported folder to a hub', _push),
     'plot': ('one picture of a run or a checkpoint', add_plot),
     'report': ('what a run was, on one page', add_report),
     'sweep': ('compare losses fairly', _sweep),

@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from ..checkpoints import read_checkpoint
 from ..checkpoints.architecture import pretraining_config
+from ..hub.addresses import is_address
 from ..report.images.material import Material, gather_material
 from ..report.images.network import find_checkpoint
 from .configuration import option_values, read_config
@@ -44,7 +45,7 @@ def embedding(args: argparse.Namespace) -> None:
         number = len(material.features)
         _tell(f'placing {number:,} images by {METHODS[args.method]}')
     fig = draw_embedding(material, args.method, args.seed)
-    _write(args, fig, material.checkpoint.parent)
+    _write(args, fig, _place(args.checkpoint, material.checkpoint))
 
 
 def neighbours(args: argparse.Namespace) -> None:
@@ -53,7 +54,7 @@ def neighbours(args: argparse.Namespace) -> None:
 
     material = _material(args, args.checkpoint)
     fig = draw_neighbours(material, args.queries, args.seed)
-    _write(args, fig, material.checkpoint.parent)
+    _write(args, fig, _place(args.checkpoint, material.checkpoint))
 
 
 neighbors = neighbours
@@ -74,7 +75,7 @@ def pairs(args: argparse.Namespace) -> None:
             'the network has no neck that projects, or its weights are not '
             'in the checkpoint: pairs are compared by the features'
         )
-    _write(args, draw_pairs(found), found.checkpoint.parent)
+    _write(args, draw_pairs(found), _place(args.checkpoint, found.checkpoint))
 
 
 def spectrum(args: argparse.Namespace) -> None:
@@ -82,8 +83,15 @@ def spectrum(args: argparse.Namespace) -> None:
     from ..report.pictures.spectrum import draw_spectrum
 
     materials = [_material(args, x) for x in args.checkpoints]
-    place = materials[0].checkpoint.parent if len(materials) == 1 else Path()
+    place = Path()
+    if len(materials) == 1:
+        place = _place(args.checkpoints[0], materials[0].checkpoint)
     _write(args, draw_spectrum(materials), place)
+
+
+def _place(named: str, found: Path) -> Path:
+    """Beside the checkpoint, unless that is in the cache of a hub."""
+    return Path() if is_address(named) else found.parent
 
 
 def _settings(args: argparse.Namespace, checkpoint: str) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from typing import Any
 
 from ..checkpoints import newest_good, read_checkpoint
 from ..checkpoints.channels import short_name
-from ..checkpoints.strict import refuse_address
+from ..checkpoints.strict import fetched_by_mmengine, refuse_address
 from ..errors import UserFileNotFoundError, UserValueError
+from ..hub.addresses import is_address
+from ..hub.download import local_file
 from .hooks import add_hooks
 from .work_dir import checkpoint_out_dir, claim_work_dir, on_main_rank
 
@@ -38,7 +40,11 @@ def checkpoint_to_resume(
             the newest good one if there is one.
     """
     if asked != AUTO:
-        if '://' not in asked:
+        if is_address(asked):  # what resumes compares files
+            path = str(local_file(asked).path)
+            say(f'--resume: {asked} is {path}')
+            asked = path
+        if not fetched_by_mmengine(asked):
             _check(asked, work_dir, trust, out_dir)
         elif not trust:
             refuse_address(asked)

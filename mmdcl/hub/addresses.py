@@ -74,6 +74,24 @@ def parse(text: str) -> Address:
     return Address(repo, file, match['early'] or match['late'])
 
 
+def repository(text: str, revision: str | None = None) -> Address:
+    """A repository as a whole, with or without ``hf://`` before it.
+
+    Args:
+        text: ``'user/name'``.
+        revision: A branch of it.
+
+    Raises:
+        UserValueError: It is no repository, or says more than that.
+    """
+    address = parse(text if is_address(text) else f'{SCHEME}{text}')
+    if address.file or address.revision:
+        raise UserValueError(
+            f'{text} names more than a repository; give USER/REPO alone'
+        )
+    return address._replace(revision=revision)
+
+
 def check_repo(repo: str, text: str | None = None) -> None:
     """Let a name of a repository pass.
 

@@ -35,8 +35,7 @@ def local_file(address: str) -> Fetched:
 
     A process asks the hub once for each address, so that all that it does is
     of one commit. Without a network, or with ``HF_HUB_OFFLINE=1``, the cache
-    answers. Nothing is sent but the name, and the user's token if there is
-    one.
+    answers.
 
     Args:
         address: ``hf://USER/REPO[/FILE][@REVISION]``; without a file, the
@@ -67,7 +66,12 @@ def _any_of(
     for name in names:
         try:
             found = hub.hf_hub_download(
-                where.repo, name, revision=where.revision
+                where.repo,
+                name,
+                revision=where.revision,
+                local_files_only=isinstance(
+                    missing, errors.LocalEntryNotFoundError
+                ),
             )
             return Path(found)
         except errors.EntryNotFoundError as error:

@@ -76,8 +76,7 @@ def explained(error: Exception, address: Address) -> UserError:
             'there is a network'
         )
     return UserOSError(
-        f'{address}: {endpoint()} did not do as asked ({_reason(error)}); '
-        'try again later'
+        f'{address}: {endpoint()} failed ({_reason(error)}); try again later'
     )
 
 

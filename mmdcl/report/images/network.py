@@ -22,6 +22,8 @@ from ...checkpoints.architecture import pretraining_config
 from ...checkpoints.layouts import main_tensors
 from ...engine.features import image_features
 from ...errors import UserFileNotFoundError, UserValueError
+from ...hub.addresses import is_address, parse
+from ...hub.download import local_file
 from ..runs.digest import sha256
 from .model import build_model
 
@@ -33,7 +35,7 @@ class Network:
     Attributes:
         path: Of the checkpoint.
         sha256: Of the file.
-        name: Of the run: its folder's.
+        name: Of the run: its folder's, or the repository's on a hub.
         config: Of the run, or that which was given instead.
         trusted: Whether what the config names may be built whatever it is.
         model: With all weights of its backbone, and of its neck if
@@ -85,6 +87,8 @@ def find_checkpoint(path: str | Path, trust: bool = False) -> Path:
     Raises:
         UserFileNotFoundError: There is none.
     """
+    if is_address(path):
+        return local_file(path).path
     if '://' in str(path) or not Path(path).is_dir():
         return Path(path) if '://' not in str(path) else path  # refused later
     found, passed = newest_good(path, trust)
@@ -106,7 +110,8 @@ def open_network(
     """Build the network of a checkpoint and load its weights, all or none.
 
     Args:
-        checkpoint: File, or a work_dir: its newest good one.
+        checkpoint: File, ``hf://`` address, or a work_dir: its newest good
+            one.
         config: File of the config to use; default: the one in the
             checkpoint.
         options: Values that the config gets instead, by their keys.
@@ -118,8 +123,9 @@ def open_network(
         UserFileNotFoundError: There is no checkpoint.
     """
     path = find_checkpoint(checkpoint, trust)
-    content = read_checkpoint(path, trust)
-    cfg = _config(path, content, config, trust)
+    hub = is_address(checkpoint)
+    content = read_checkpoint(checkpoint if hub else path, trust)
+    cfg = _config(checkpoint if hub else path, content, config, trust)
     cfg.merge_from_dict(dict(options or {}))
     trusted = trust or config is not None
     model = build_model(cfg, trusted)
@@ -134,7 +140,7 @@ def open_network(
     return Network(
         path=path,
         sha256=sha256(path),
-        name=path.resolve().parent.name,
+        name=parse(checkpoint).repo if hub else path.resolve().parent.name,
         config=cfg,
         trusted=trusted,
         model=model,
@@ -143,12 +149,15 @@ def open_network(
 
 
 def _config(
-    path: Path, content: Mapping, config: str | Path | None, trust: bool
+    path: str | Path,
+    content: Mapping,
+    config: str | Path | None,
+    trust: bool,
 ) -> Config:
     if config is not None:
         return Config.fromfile(config)
     data = pretraining_config(content)
-    if not data.get('model'):
+    if not (data.get('model') or {}).get('type'):
         raise UserValueError(
             f'{path} does not say what network it is; give its config by '
             '--config'
