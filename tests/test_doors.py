@@ -33,7 +33,8 @@ MAY_IMPORT = {
     'checkpoints': {'torch', 'numpy', 'safetensors', 'mmengine'}
     | {'mmdcl.checkpoints', 'mmdcl.hub'},
     'hub': {'huggingface_hub', 'safetensors', 'mmdcl.errors', 'mmdcl.hub'},
-    'views': {'torch', 'numpy', 'mmdcl.registry', 'mmdcl.views'} | UPSTREAM,
+    'views': {'torch', 'numpy', 'cv2', 'mmdcl.registry', 'mmdcl.views'}
+    | UPSTREAM,
     'downstream': {'torch', 'torchvision', 'mmdcl.downstream'}
     | {f'mmdcl.{x}' for x in ('checkpoints', 'constructors', 'engine')}
     | {'mmdcl.registry'}

@@ -15,6 +15,7 @@ from mmpretrain.models import BaseClassifier
 
 from ..errors import UserValueError
 from ..registry import HOOKS
+from .band_check import check_bands
 from .channel_check import check_channels
 from .class_check import check_classes, leaves
 from .knn import KNNEvaluation
@@ -56,11 +57,12 @@ class DataCheckHook(Hook):
     """Before the first step: classes and channels fit each other.
 
     Refuses datasets to train on, to validate on, to test on and for the kNN
-    bank that number classes differently where labels are used, and images in
-    different orders of channels; warns if images arrive as BGR under the mean
-    of RGB or the other way round, and of images that are passed over. Says
-    nothing where it is not sure. The kNN loops check classes and channels of
-    bank and queries by themselves, too.
+    bank that number classes differently where labels are used, images in
+    different orders of channels, images of other channels than the network
+    takes, and colour operations on what has no three colours; warns if images
+    arrive as BGR under the mean of RGB or the other way round, and of images
+    that are passed over. Says nothing where it is not sure. The kNN loops
+    check classes and channels of bank and queries by themselves, too.
 
     Raises:
         ValueError: They do not fit.
@@ -87,6 +89,7 @@ class DataCheckHook(Hook):
         test = _test_dataset(runner) if is_classifier else None
         if test is not None:
             labelled['test_dataloader'] = test
+        check_bands(model, datasets)
         check_classes(labelled)
         check_channels(model, datasets)
 
