@@ -1,5 +1,5 @@
-# All layers trained on a tenth of the labels of CIFAR-100, class-balanced, with
-# the recipe for CIFAR-10.
+# All layers trained on a tenth of the labels of CIFAR-100, class-balanced,
+# with the recipe for CIFAR-10.
 _base_ = ['./few-labels_cifar10.py', '../_base_/cifar100.py']
 
 model = dict(head=dict(num_classes=100))

@@ -1,4 +1,4 @@
-# Linear classifier on frozen features, CIFAR-100, with the recipe for CIFAR-10.
+# Linear classifier on frozen features, CIFAR-100; recipe for CIFAR-10.
 _base_ = ['./linear_cifar10.py', '../_base_/cifar100.py']
 
 model = dict(head=dict(num_classes=100))

@@ -1,4 +1,4 @@
-# Linear classifier on frozen features, STL-10, with the recipe for CIFAR-10.
+# Linear classifier on frozen features, STL-10; recipe for CIFAR-10.
 _base_ = ['./linear_cifar10.py', './_base_/stl10.py']
 
 model = dict(backbone=dict(type='ResNet'))

@@ -23,6 +23,7 @@ from .backends import add_backends
 from .configuration import finish_config, load_config, mixed_precision
 from .evaluate_flags import DENSE, FROZEN
 from .running import build_runner
+from .splits import find_splits
 
 
 def record(args: argparse.Namespace, metrics: dict, **settings) -> dict:
@@ -115,6 +116,7 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
     # Not before mmcv has its operators, and a checkpoint is there.
     from ..downstream.adoption import adopt_backbone
+    from ..downstream.classes import fit_classes
     from ..downstream.labels import check_labels, check_parts
     from ..downstream.weights import WeightsCheck, no_other_weights
     from ..engine.resume import check_training
@@ -124,8 +126,10 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args)
     check_parts(cfg, needs)
     apply_flags(cfg, args)
+    find_splits(cfg, args.data_root)
     finish_config(cfg, args)
     check_parts(cfg, needs)
+    classes = fit_classes(cfg, args.cfg_options)
     if left_out := no_other_weights(cfg):
         of = 'random' if args.random_init else 'those of the checkpoint'
         print(f'left out, as all weights are {of}: {", ".join(left_out)}')
@@ -171,4 +175,4 @@ def run(args: argparse.Namespace) -> None:
     if not metrics:
         sys.exit('error: no metric came of it, as the log explains; no row')
     if is_main_process():
-        record(args, metrics, **settings)
+        record(args, metrics, **settings, classes=classes)

@@ -23,7 +23,8 @@ def leaves(dataset: Any) -> Iterator[Any]:
             yield from leaves(wrapped)
 
 
-def _few(names: set[str]) -> str:
+def few(names: set[str]) -> str:
+    """Some of the names, and how many more there are."""
     first = sorted(names)[:_NAMED]
     more = len(names) - len(first)
     return ', '.join(first) + (f' and {more} more' if more else '')
@@ -72,8 +73,8 @@ def check_classes(datasets: dict[str, Any]) -> None:
         extra = set(theirs) - set(labels)
         consistent = all(labels[name] == theirs[name] for name in common)
         said = ', and '.join(
-            [f'lacks {_few(missing)}'] * bool(missing)
-            + [f'has {_few(extra)} that {first} lacks'] * bool(extra)
+            [f'lacks {few(missing)}'] * bool(missing)
+            + [f'has {few(extra)} that {first} lacks'] * bool(extra)
         )
         said = f'{other} {said or "has the same in another order"}'
         if consistent and not extra:

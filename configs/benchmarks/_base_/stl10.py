@@ -1,5 +1,5 @@
-# In what STL-10 differs from CIFAR-10: 96 px, and mean and std of ImageNet, from
-# which its images are. A config takes it out of its base.
+# In what STL-10 differs from CIFAR-10: 96 px, and mean and std of ImageNet,
+# from which its images are. A config takes it out of its base.
 stl10 = dict(
     preprocessor=dict(
         mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
