@@ -32,7 +32,8 @@ MAY_IMPORT = {
     | UPSTREAM,
     'checkpoints': {'torch', 'numpy', 'safetensors', 'mmengine'}
     | {'mmdcl.checkpoints', 'mmdcl.hub'},
-    'hub': {'huggingface_hub', 'safetensors', 'mmdcl.errors', 'mmdcl.hub'},
+    'hub': {'huggingface_hub', 'safetensors', 'mmdcl.errors', 'mmdcl.hub'}
+    | {'torch', 'timm', 'jinja2'},  # a folder for timm, and its card
     'views': {'torch', 'numpy', 'cv2', 'mmdcl.registry', 'mmdcl.views'}
     | UPSTREAM,
     'downstream': {'torch', 'torchvision', 'mmdcl.downstream'}

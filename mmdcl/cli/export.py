@@ -103,6 +103,11 @@ def _first_difference(error: Exception) -> str:
 def run(args: argparse.Namespace) -> None:
     """Export as the flags say; see ``mmdcl.cli.flags``."""
     only_strict(args.trust)  # a config given may name files of its own
+    if args.style == 'timm-hub':
+        from .export_hub import write_folder
+
+        write_folder(args)
+        return
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
     ours = build(checkpoint, args)
     found = find_backbone(checkpoint, ours.state_dict(), args.prefix)

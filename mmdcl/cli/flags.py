@@ -5,10 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .evaluate_flags import add_evaluate, check_evaluate
+from .export_flags import add_export, check_export
 from .picture_flags import add_plot, add_report, check_plot, check_report
 from .running_flags import of_config, of_running, writes_log
-
-STYLES = ('torchvision', 'timm', 'detectron2', 'mmpretrain')
 
 
 def _of_training(parser: argparse.ArgumentParser) -> None:
@@ -97,30 +96,6 @@ def check_test(
             )
 
 
-def _export(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(verbose=False)  # of what others say
-    parser.add_argument('checkpoint')
-    parser.add_argument(
-        'out', help='ends in .pth or .safetensors, or in .pkl for detectron2'
-    )
-    parser.add_argument('--style', choices=STYLES, default='torchvision')
-    parser.add_argument(
-        '--config',
-        help='config whose `model.backbone` it is; default: the one in the '
-        'checkpoint',
-    )
-    parser.add_argument(
-        '--prefix',
-        help='which backbone of the checkpoint: the beginning of the path to '
-        'it, such as teacher, or ema_state_dict',
-    )
-    parser.add_argument(
-        '--trust',
-        action='store_true',
-        help='read the checkpoint even if that may run code in it',
-    )
-
-
 def _push(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(verbose=False)  # of what others say
     parser.add_argument(
@@ -192,7 +167,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     'train': ('pretrain by a config', _train),
     'test': ('evaluate a checkpoint by the test loop of a config', _test),
     'evaluate': ('what a pretrained backbone is worth', add_evaluate),
-    'export': ('write a backbone for another library', _export),
+    'export': ('write a backbone for another library', add_export),
     'push': ('send an exported folder to a hub', _push),
     'plot': ('one picture of a run or a checkpoint', add_plot),
     'report': ('what a run was, on one page', add_report),
@@ -203,6 +178,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
 CHECKS = {
     'test': check_test,
     'evaluate': check_evaluate,
+    'export': check_export,
     'plot': check_plot,
     'report': check_report,
 }

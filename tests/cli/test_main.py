@@ -8,7 +8,7 @@ import pytest
 
 from mmdcl import config_path
 from mmdcl.checkpoints.export import STYLES
-from mmdcl.cli import configs, flags
+from mmdcl.cli import configs, export_flags, flags
 from mmdcl.cli.main import main, parse
 from mmdcl.cli.ranks import without_gpus
 from mmdcl.configs import names
@@ -95,7 +95,7 @@ def test_ranks_are_not_asked_to_start_ranks(gpus):
 
 
 def test_styles_are_those_that_can_be_written():
-    assert set(flags.STYLES) == set(STYLES)
+    assert set(export_flags.STYLES) == {*STYLES, 'timm-hub'}
 
 
 def test_the_list_of_configs(capsys):
