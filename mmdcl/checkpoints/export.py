@@ -79,7 +79,10 @@ def from_detectron2(name: str) -> str:
 
 
 def write_backbone(
-    tensors: Mapping[str, Tensor], path: str | Path, style: str
+    tensors: Mapping[str, Tensor],
+    path: str | Path,
+    style: str,
+    metadata: Mapping[str, str] | None = None,
 ) -> dict[str, Tensor]:
     """Write a file that the library of ``style`` reads; returns its tensors.
 
@@ -87,6 +90,8 @@ def write_backbone(
         tensors: By the names of the backbone itself.
         path: Ends in ``.pth``, ``.safetensors``, or, for detectron2, ``.pkl``.
         style: As for :func:`rename`.
+        metadata: Texts that a ``.safetensors`` has beside its tensors: of
+            :func:`mmdcl.checkpoints.metadata.metadata_of`.
 
     Raises:
         ValueError: As for :func:`rename`, or the suffix does not fit.
@@ -103,7 +108,9 @@ def write_backbone(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == '.safetensors':
-        safetensors_for(path).torch.save_file(renamed, path)
+        safetensors_for(path).torch.save_file(
+            renamed, path, dict(metadata or {'format': 'pt'})
+        )
     elif path.suffix == '.pkl':
         arrays = {name: tensor.numpy() for name, tensor in renamed.items()}
         content = dict(model=arrays, __author__='mmdcl')

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UserValueError
+from .architecture import (
+    plain_backbone,
+    pretrained_backbone,
+    pretraining_config,
+)
 
 BACKBONE = 'mmdcl.backbone'
 PREPROCESSOR = 'mmdcl.data_preprocessor'
@@ -31,6 +36,24 @@ def as_metadata(
     parts = {BACKBONE: backbone, PREPROCESSOR: data_preprocessor}
     texts = {key: json.dumps(part) for key, part in parts.items() if part}
     return {'format': 'pt', **texts}
+
+
+def metadata_of(checkpoint: Mapping[str, Any]) -> dict[str, str]:
+    """What a checkpoint says of its network, as such texts.
+
+    Args:
+        checkpoint: Of :func:`mmdcl.checkpoints.read_checkpoint`.
+
+    Raises:
+        UserValueError: As for :func:`pretrained_backbone`.
+    """
+    config = pretraining_config(checkpoint)
+    model = config.get('model') or {}
+    preprocessor = model.get('data_preprocessor')
+    return as_metadata(
+        plain_backbone(pretrained_backbone(checkpoint)),
+        preprocessor or config.get('data_preprocessor'),
+    )
 
 
 def model_of(metadata: Mapping[str, str] | None, name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..checkpoints import find_backbone, read_checkpoint
 from ..checkpoints.architecture import pretrained_backbone
 from ..checkpoints.export import rename, write_backbone
+from ..checkpoints.metadata import metadata_of
 from ..checkpoints.strict import only_strict
 from ..downstream.pretrained_network import build_network
 from ..engine.features import image_features
@@ -117,5 +118,6 @@ def run(args: argparse.Namespace) -> None:
         proof = 'names and shapes'
     else:
         proof = prove(args.style, ours, tensors)
-    written = write_backbone(tensors, args.out, args.style)
+    metadata = None if args.config else metadata_of(checkpoint)
+    written = write_backbone(tensors, args.out, args.style, metadata)
     print(f'{args.out}: all {len(written)} tensors, {proof}')

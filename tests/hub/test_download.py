@@ -7,7 +7,7 @@ from safetensors.torch import save
 
 from mmdcl.checkpoints import read_checkpoint
 from mmdcl.checkpoints.architecture import pretrained_backbone
-from mmdcl.checkpoints.metadata import BACKBONE, as_metadata
+from mmdcl.checkpoints.metadata import as_metadata
 from mmdcl.errors import UserError
 from mmdcl.hub.download import local_file
 from tests.checkpoints.test_reading import Harm
@@ -109,11 +109,3 @@ def test_files_that_are_cut_or_changed(hub, monkeypatch):
     assert str(blob) in str(caught.value)
     blob.unlink()
     assert local_file('hf://me/net').path.read_bytes() == whole
-
-
-@pytest.mark.parametrize('text', ['{', '[1]', '3'])
-def test_metadata_that_is_no_config(tmp_path, text):
-    path = tmp_path / 'a.safetensors'
-    path.write_bytes(save(SMALL, {BACKBONE: text}))
-    with pytest.raises(ValueError, match=r'mmdcl\.backbone in .* is no'):
-        read_checkpoint(path)

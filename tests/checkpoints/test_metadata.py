@@ -1,0 +1,47 @@
+import pytest
+import torch
+from safetensors.torch import save
+
+from mmdcl.checkpoints import read_checkpoint
+from mmdcl.checkpoints.architecture import pretraining_config
+from mmdcl.checkpoints.export import write_backbone
+from mmdcl.checkpoints.metadata import BACKBONE, metadata_of
+
+TENSORS = {'conv1.weight': torch.arange(3.0)}
+CONFIG = """
+data_preprocessor = dict(mean=[1.5, 2, 3], std=[4, 5, 6], to_rgb=True)
+model = dict(
+    type='mmdcl.SimCLR',
+    backbone=dict(
+        type='ResNet',
+        depth=18,
+        norm_cfg=dict(type='SyncBN'),
+        init_cfg=dict(type='Pretrained', checkpoint='hf://not/ours'),
+    ),
+)
+"""
+
+
+def test_an_export_says_what_network_it_is(tmp_path):
+    path = tmp_path / 'a.safetensors'
+    metadata = metadata_of({'meta': {'cfg': CONFIG}})
+    write_backbone(TENSORS, path, 'mmpretrain', metadata)
+    assert pretraining_config(read_checkpoint(path)) == dict(
+        model=dict(
+            backbone=dict(type='ResNet', depth=18, norm_cfg=dict(type='BN')),
+            data_preprocessor=dict(
+                mean=[1.5, 2, 3], std=[4, 5, 6], to_rgb=True
+            ),
+        )
+    )
+    assert metadata_of({}) == {'format': 'pt'}
+    write_backbone(TENSORS, path, 'mmpretrain', metadata_of({}))
+    assert pretraining_config(read_checkpoint(path)) == {}
+
+
+@pytest.mark.parametrize('text', ['{', '[1]', '3', f'[{"1," * 99999}1]'])
+def test_metadata_that_is_no_config(tmp_path, text):
+    path = tmp_path / 'a.safetensors'
+    path.write_bytes(save(TENSORS, {BACKBONE: text}))
+    with pytest.raises(ValueError, match=r'mmdcl\.backbone in .* is no'):
+        read_checkpoint(path)
