@@ -39,6 +39,8 @@ def channel_order(dataset: Any, turned_around: bool) -> str | None:
         )
         if name == 'LoadImageFromFile':
             order = 'bgr'
+        elif name == 'LoadMultichannelImage':
+            order = 'rgb'
         elif name == 'ChannelOrder':
             order = str(transform.get('order', order))
     return _OTHER.get(order or '') if turned_around else order

@@ -101,12 +101,15 @@ def fast_config(cfg: Config) -> None:
     if wrapper != 'OptimWrapper':
         left['optim_wrapper'] = f'the config has {wrapper}'
     train = cfg.get('train_dataloader', {})
-    if not any(
-        step.get('type') == 'MultiView'
+    steps = {
+        short_name(step.get('type'))
         for _, dataset in _datasets(Config(dict(train_dataloader=train)))
         for step in dataset.get('pipeline') or []
-    ):
+    }
+    if 'MultiView' not in steps:
         left['default_hooks'] = 'the pipeline has no MultiView'
+    elif 'LoadMultichannelImage' in steps:
+        left['default_hooks'] = 'it is for three channels of 8 bits'
     if cfg.get('randomness', {}).get('deterministic'):
         left['env_cfg'] = 'training is to be deterministic'
     for name in left:

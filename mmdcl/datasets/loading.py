@@ -85,6 +85,17 @@ def decode(content: bytes, header: Any) -> np.ndarray | None:
     return mmcv.imfrombytes(content, **_USUAL)
 
 
+def counter() -> torch.Tensor:
+    """A number for each worker in shared memory: no lock, no lost update."""
+    return torch.zeros(_MAX_WORKERS, dtype=torch.long).share_memory_()
+
+
+def worker_number() -> int:
+    """Where in :func:`counter` this process counts."""
+    worker = get_worker_info()
+    return (worker.id if worker else 0) % _MAX_WORKERS
+
+
 @TRANSFORMS.register_module()
 class LoadImageFromFile(UpstreamLoadImageFromFile):
     """Upstream's loader that names, counts and skips an unreadable image.
@@ -99,9 +110,9 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
     that are called like upstream's.
 
     Args:
-        on_error: ``'skip'`` logs the file, the reason and how often this has
-            happened so far to this dataset on this rank, all workers
-            together; ``'stop'`` raises.
+        on_error: ``'skip'`` logs the file and the reason, once in each
+            worker, and how often any was skipped so far of this dataset on
+            this rank, all workers together; ``'stop'`` raises.
         max_pixels: An image of more, in height times width, counts as
             unreadable and is not decoded: a file of a few kilobytes may
             unpack to gigabytes. ``None`` decodes any.
@@ -132,10 +143,9 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
         super().__init__(**kwargs)
         self.on_error = on_error
         self.max_pixels = max_pixels
-        # One counter a worker in shared memory: no lock, no lost update.
-        self._skips = torch.zeros(_MAX_WORKERS, dtype=torch.long)
-        self._skips.share_memory_()
+        self._skips = counter()
         self._in_a_row = 0
+        self._named: set[str] = set()
 
     @property
     def skipped(self) -> int:
@@ -191,12 +201,13 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
                     f'{self._in_a_row} images in a row cannot be read, the '
                     f'last is {path} ({reason}); is the data folder right?'
                 ) from error
-            worker = get_worker_info()
-            self._skips[(worker.id if worker else 0) % _MAX_WORKERS] += 1
-            print_log(
-                f'skipped unreadable image {path} ({reason}); '
-                f'{self.skipped} skipped so far',
-                logger='current',
-                level=logging.ERROR,
-            )
+            self._skips[worker_number()] += 1
+            if path not in self._named:
+                self._named.add(path)
+                print_log(
+                    f'skipped unreadable image {path} ({reason}); '
+                    f'{self.skipped} skipped so far',
+                    logger='current',
+                    level=logging.ERROR,
+                )
             return None

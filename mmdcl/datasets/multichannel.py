@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from ..arguments import require_number, require_whole
 from ..errors import UserValueError
 from ..registry import TRANSFORMS
-from .loading import LoadImageFromFile
+from .loading import LoadImageFromFile, counter, worker_number
 from .rasters import Raster, channels_last, read_raster
 
 
@@ -71,7 +71,8 @@ class LoadMultichannelImage(LoadImageFromFile):
         self.channels = channels
         self.bands = None if bands is None else list(bands)
         self.nodata = nodata
-        self._begun = self._filled = False
+        self._begun = False
+        self._fills = counter()
         if channels is not None:
             self._check_bands(channels)
 
@@ -138,12 +139,12 @@ class LoadMultichannelImage(LoadImageFromFile):
         if not there.all():
             empty = int(np.flatnonzero(there == 0)[0])
             raise ValueError(f'its band {empty} holds no data')
-        if not self._filled:
-            self._filled = True
+        self._fills[worker_number()] += 1
+        times = int(self._fills.sum())
+        if str(times).strip('0') == '1':  # 1, 10, 100, ...
             print_log(
                 f'{path}: {missing.mean():.1%} of its values are no data and '
-                'get the mean of their band, as in all images; this is said '
-                'once',
+                f'get the mean of their band; {times} such images so far',
                 'current',
                 logging.WARNING,
             )

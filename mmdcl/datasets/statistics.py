@@ -44,13 +44,20 @@ class ChannelStatistics:
             for values in (self.mean, self.std)
         )
         lines = [f'# {self.images} images of {len(self.mean)} channels']
+        if self.missing.any():
+            lines.append(
+                f'# no data: up to {self.missing.max():.2%} a channel'
+            )
         for number in np.flatnonzero(self.std == 0):
             lines.append(f'# channel {number} is constant: leave it out')
         lines += [f'# not read: {name}' for name in self.unread[:5]]
         return '\n'.join(
             [
                 *lines,
-                f'data_preprocessor = dict(mean=[{mean}], std=[{std}])',
+                'data_preprocessor = dict(',
+                f'    mean=[{mean}],',
+                f'    std=[{std}],',
+                ')',
                 f'model = dict(backbone=dict(in_channels={len(self.mean)}))',
             ]
         )

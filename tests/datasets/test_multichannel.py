@@ -106,15 +106,17 @@ def test_what_is_missing_gets_the_mean_of_its_band(how, tmp_path, monkeypatch):
         extratags=tags,
     )
     load = LoadMultichannelImage(nodata=-9999 if how == 'said' else None)
-    for _ in range(2):
+    for _ in range(12):
         found = load(dict(img_path=str(tmp_path / 'image.tif')))['img']
     keep = np.ones((12, 9, 5), bool)
     keep[2:4, 3:8, 1] = False
     np.testing.assert_array_equal(found[keep], image[keep])
     mean = image[..., 1][keep[..., 1]].astype(np.float64).mean()
     np.testing.assert_allclose(found[~keep], mean, rtol=1e-6)
-    [line] = said
-    assert f'{10 / MEASURED.size:.1%} of its values are no data' in line
+    share = f'{10 / MEASURED.size:.1%} of its values are no data'
+    for line, times in zip(said, (1, 10), strict=True):
+        assert share in line
+        assert f'{times} such images so far' in line
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """Small pictures of images, as people see them."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from torch import Tensor
 
 _LARGEST = 64  # pixels of a thumbnail
+_WHITE = 255.5  # a level that interpolation may reach
+_ENDS = (2, 98)  # percentiles that become black and white
 
 
 def thumbnail(image: Tensor | np.ndarray, order: str = 'rgb') -> np.ndarray:
@@ -30,14 +34,23 @@ def thumbnail(image: Tensor | np.ndarray, order: str = 'rgb') -> np.ndarray:
 
 
 def shown(pixels: np.ndarray, order: str = 'rgb') -> np.ndarray:
-    """Uint8 RGB ``(H, W, 3)`` of an image of any kind."""
+    """Uint8 RGB ``(H, W, 3)`` of an image of any kind.
+
+    Of more than three channels the first three are red, green and blue, of
+    two the first is grey. What has other values than levels from 0 to 255 is
+    stretched.
+    """
     if pixels.ndim == 2:
         pixels = pixels[..., None]
+    order = order if pixels.shape[2] == 3 else 'rgb'
+    many = pixels.shape[2] > 3
     pixels = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1]
     if pixels.dtype != np.uint8:
         pixels = pixels.astype(np.float32)
         low, high = float(pixels.min()), float(pixels.max())
-        if low < 0 or not 1 < high <= 255:
+        if many or high > _WHITE:
+            [pixels] = stretched([pixels])
+        elif low < 0 or high <= 1:
             pixels = (pixels - low) / max(high - low, 1e-6) * 255
         pixels = pixels.round().astype(np.uint8)
     if pixels.shape[2] == 1:
@@ -45,6 +58,21 @@ def shown(pixels: np.ndarray, order: str = 'rgb') -> np.ndarray:
     elif order == 'bgr':
         pixels = pixels[..., ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def stretched(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Uint8: 2nd to 98th percentile of each channel over all the images.
+
+    Args:
+        images: ``(H, W, C)`` of any type, alike in ``C``.
+    """
+    values = np.concatenate([x.reshape(-1, x.shape[2]) for x in images])
+    low, high = np.percentile(values.astype(np.float32), _ENDS, axis=0)
+    scale = 255 / np.maximum(high - low, 1e-6)
+    return [
+        ((x.astype(np.float32) - low) * scale).clip(0, 255).astype(np.uint8)
+        for x in images
+    ]
 
 
 def fitted(image: np.ndarray, size: int) -> np.ndarray:

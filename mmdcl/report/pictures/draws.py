@@ -189,13 +189,32 @@ def _rotate(transform: Any, draw: Draw) -> list[str]:
     return [f'rotate {round(draw.values["random_negative"]):+d}°']
 
 
+def _bands(transform: Any, draw: Draw) -> list[str]:
+    if draw.values.get('random_gains') is None:
+        return []
+    gains, offsets = draw.values['random_gains']
+    texts = []
+    for sign, values in ((TIMES, gains), ('+', offsets)):
+        low, high = min(values), max(values)
+        upper = '' if f'{low:.2f}' == f'{high:.2f}' else f' to {high:.2f}'
+        texts.append(f'bands {sign} {low:.2f}{upper}')
+    return texts
+
+
+def _quarters(transform: Any, draw: Draw) -> list[str]:
+    quarters = draw.values['random_quarters']
+    return [f'rotate {90 * quarters}°'] if quarters else []
+
+
 _WORDS: dict[str, Callable[[Any, Draw], list[str]]] = {
     'ColorJitter': _jitter,
     'EfficientNetRandomCrop': _crop,
     'GaussianBlur': _blur,
+    'RandomBandJitter': _bands,
     'RandomFlip': _flip,
     'RandomGrayscale': _grayscale,
     'RandomResizedCrop': _crop,
+    'RandomRotate90': _quarters,
     'Rotate': _rotate,
     'Solarize': _solarize,
 }

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...checkpoints.channels import channel_order
-from ..images.thumbnails import Canvas, shown
+from ..images.thumbnails import Canvas, shown, stretched
 
 _IMAGES = 8
 _ROW = 4  # images beside each other, of two views each
@@ -43,10 +44,13 @@ def save_views(
         for name in ('_channel_conversion', 'to_rgb')
     )
     order = channel_order(dataset, turned) or ('rgb' if turned else 'bgr')
-    images = [
-        [shown(x, order) for x in _levels(view[:_IMAGES], preprocessor)]
-        for view in found
-    ]
+    arrays = [_levels(view[:_IMAGES], preprocessor) for view in found]
+    whole = [x for view in arrays for x in view]
+    if any(x.dtype != np.uint8 for x in whole):
+        # All alike, for what was drawn of their bands to be seen.
+        rest = iter(stretched([x[..., :3] for x in whole]))
+        arrays = [[next(rest) for _ in view] for view in arrays]
+    images = [[shown(x, order) for x in view] for view in arrays]
     for count in (_IMAGES, _ROW, 1):
         for size in _SIZES:
             data = _png([view[:count] for view in images], size)
@@ -61,11 +65,13 @@ def save_views(
 
 
 def _levels(view: Tensor, preprocessor: nn.Module) -> list[Any]:
-    """Arrays ``(H, W, C)`` of levels from 0 to 255, if they were those."""
+    """Arrays ``(H, W, C)``: uint8 if they are levels from 0 to 255."""
     view = view.detach().float()
     if getattr(preprocessor, '_enable_normalize', False):
         view = view * preprocessor.std + preprocessor.mean
-        view = view.round().clamp(0, 255).to(torch.uint8)
+    low, high = float(view.min()), float(view.max())
+    if view.shape[1] <= 3 and low > -0.5 and 1 < high < 255.5:
+        view = view.round().to(torch.uint8)
     return list(view.permute(0, 2, 3, 1).cpu().numpy())
 
 

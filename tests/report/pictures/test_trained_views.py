@@ -121,3 +121,19 @@ def test_the_first_batch_of_a_training_is_drawn(tmp_path):
     wanted = seen[0][0].flip(0).permute(1, 2, 0).numpy()
     assert (shown == wanted).all()
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize('channels', [1, 2, 5])
+def test_bands_are_stretched_alike_in_all_views(tmp_path, channels):
+    """What one view has twice as much of is brighter there."""
+    mean, std = [3000.0] * channels, [700.0] * channels
+    preprocessor = ViewDataPreprocessor(mean=mean, std=std)
+    ramp = torch.linspace(0, 10_000, 400).view(1, 1, 20, 20)
+    views = [ramp.repeat(1, channels, 1, 1) * x for x in (1, 0.5)]
+    batch = dict(inputs=views, data_samples=None)
+    views = preprocessor(batch, True)['inputs']
+    image = drawn(tmp_path, views, preprocessor).astype(int)
+    first, second = image[:, :160, :3], image[:, 162:, :3]
+    assert first[..., 0].max() == 255
+    assert abs(second.max() - 128) < 6
+    assert (first >= second).all()
