@@ -30,6 +30,7 @@ from .geometry import (
     spread,
     uniformity,
 )
+from .logits import split_logits
 from .losses import (
     dcl,
     info_nce,
@@ -60,6 +61,7 @@ __all__ = [
     'npc_multiplier',
     'rank_me',
     'singular_values',
+    'split_logits',
     'spread',
     'stream_rows',
     'two_view_contrast',

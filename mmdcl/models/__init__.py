@@ -3,6 +3,10 @@
 from ..registry import MODELS  # first: it says what to install
 from .frozen_classifier import FrozenBackboneClassifier
 from .heads import DCLHead, DCLWHead, InfoNCEHead
+from .losses import (
+    DecoupledCrossEntropyLoss,
+    WeightedDecoupledCrossEntropyLoss,
+)
 from .nnclr import NNCLR
 from .simclr import SimCLR
 from .support_set import SupportSet
@@ -13,9 +17,11 @@ __all__ = [
     'NNCLR',
     'DCLHead',
     'DCLWHead',
+    'DecoupledCrossEntropyLoss',
     'FrozenBackboneClassifier',
     'InfoNCEHead',
     'SimCLR',
     'SupportSet',
     'TIMMBackbone',
+    'WeightedDecoupledCrossEntropyLoss',
 ]

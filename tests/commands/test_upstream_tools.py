@@ -1,6 +1,7 @@
 """Blocks of Python in the documentation, under upstream's own train.py."""
 
 import importlib.util
+import math
 import re
 from pathlib import Path
 
@@ -41,6 +42,22 @@ def test_a_pipeline_of_mmpretrain_takes_our_loss(place, views):
     assert len(lines) == 2
     assert all(torch.tensor(x['loss']).isfinite() for x in lines)
     assert place.joinpath('work_dirs', name, 'epoch_1.pth').is_file()
+
+
+def test_moco_v3_of_mmpretrain_takes_our_loss(place):
+    text = block('mocov3/mocov3_resnet50')
+    text += "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', "
+    text += 'lr=0.1))\n'  # its own, of mixed precision, needs a GPU
+    place.joinpath('mine_mocov3.py').write_text(text)
+    options = [*SMALL, *IMAGES, 'model.backbone.depth=18']
+    options += ['model.neck.in_channels=512', 'model.neck.hid_channels=16']
+    options += ['model.head.predictor.hid_channels=16']
+    words = ['python', upstream('mmpretrain'), 'mine_mocov3.py']
+    run([*words, '--cfg-options', *options], place)
+    found = [x['loss'] for x in logged(place / 'work_dirs/mine_mocov3')]
+    # Untrained, of 4 images: 2 views, weight 2, 3 keys of much the same
+    # cosine. Cross-entropy counts the positive, too: log 4.
+    assert all(abs(x - 2 * 2 * math.log(3)) < 0.5 for x in found)
 
 
 def test_a_detector_of_mmdet_starts_from_our_weights(place, resnet50):
