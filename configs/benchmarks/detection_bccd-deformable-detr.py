@@ -1,6 +1,6 @@
 # Deformable DETR R18 on BCCD at a size for one CPU core: data, images and
 # batch of detection_bccd.py, strides of 16 and more, one layer of encoder and
-# two of decoder, 600 iterations. Two stages and refined boxes, which learn in
+# two of decoder, 300 iterations. Two stages and refined boxes, which learn in
 # fewer of them, and for which mmdet needs 256 channels.
 _base_ = './detection_bccd.py'
 
@@ -87,7 +87,7 @@ model = dict(
     ),
     test_cfg=dict(max_per_img=50),
 )
-train_cfg = dict(max_iters=600)
+train_cfg = dict(max_iters=300)
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
@@ -105,9 +105,9 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         by_epoch=False,
-        T_max=570,
+        T_max=270,
         begin=30,
-        end=600,
+        end=300,
     ),
 ]
-default_hooks = dict(checkpoint=dict(interval=600))
+default_hooks = dict(checkpoint=dict(interval=300))
