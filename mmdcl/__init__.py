@@ -80,6 +80,7 @@ _ROOMS = {
         'Digits',
         'FewLabels',
         'ImageNet',
+        'Images',
         'LoadImageFromFile',
         'LoadMultichannelImage',
         'STL10',

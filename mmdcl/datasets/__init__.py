@@ -6,6 +6,7 @@ from .cifar import CIFAR10, CIFAR100
 from .digits import Digits
 from .few_labels import FewLabels
 from .folders import CustomDataset, ImageNet
+from .images import Images
 from .loading import LoadImageFromFile
 from .multichannel import LoadMultichannelImage
 from .statistics import channel_statistics
@@ -21,6 +22,7 @@ __all__ = [
     'Digits',
     'FewLabels',
     'ImageNet',
+    'Images',
     'LoadImageFromFile',
     'LoadMultichannelImage',
     'channel_statistics',

@@ -34,6 +34,7 @@ class Found:
     """Below a folder: images, and what was passed over."""
 
     images: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)  # of the images
     dangling: list[str] = field(default_factory=list)
     loops: list[str] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
@@ -108,6 +109,8 @@ def find_images(root: str, suffixes: tuple[str, ...]) -> Found:
                     continue
             if name.lower().endswith(suffixes):
                 found.images.append(path)
+                if entry.is_symlink():
+                    found.links.append(path)
             else:
                 suffix = os.path.splitext(name)[1].lower()
                 found.others[suffix or 'without a suffix'] += 1
@@ -116,6 +119,19 @@ def find_images(root: str, suffixes: tuple[str, ...]) -> Found:
     walk(root, '', ((state.st_dev, state.st_ino),))
     found.images.sort()
     return found
+
+
+def folders_of(found: Found, root: str) -> frozenset[str] | None:
+    """Where images lie, for :mod:`mmdcl.engine.evaluation_images`.
+
+    Returns:
+        Absolute folders without links in them; ``None`` if an image is a
+        link to anywhere.
+    """
+    if found.links:
+        return None
+    inner = {path.rpartition('/')[0] for path in found.images}
+    return frozenset(os.path.realpath(os.path.join(root, x)) for x in inner)
 
 
 def number_classes(
@@ -168,6 +184,7 @@ class _Folders:
                 '`data_root` and `data_prefix` of the dataset'
             )
         found = find_images(root, self.extensions)
+        self.image_folders = folders_of(found, root)
         said = [found.passed_over()]
         samples: list = found.images
         if self.with_label:

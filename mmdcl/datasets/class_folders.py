@@ -1,0 +1,72 @@
+"""Which folders are splits, and which are classes."""
+
+import os
+from os.path import join
+
+from ..errors import UserValueError
+from .folders import few
+
+_VAL = ('val', 'valid', 'validation')
+_OTHERS = ('test', 'unlabeled', 'unlabelled')
+
+
+def split_folders(root: str) -> tuple[str, str]:
+    """Names of the folders to train and to validate on; empty if none.
+
+    A folder ``train`` beside others than those of splits is one of them: a
+    class of vehicles, say.
+    """
+    with os.scandir(root) as entries:
+        names = {x.name for x in entries if x.is_dir() and x.name[0] != '.'}
+    val = next((x for x in _VAL if x in names), '')
+    if 'train' in names and (val or names <= {'train', *_OTHERS}):
+        return 'train', val
+    return '', ''
+
+
+def class_folders(
+    paths: list[str], with_label: bool | None, root: str
+) -> tuple[list[str] | None, str]:
+    """The class of each image, by its folder.
+
+    Args:
+        paths: Below ``root``.
+        with_label: As of :class:`mmdcl.Images`.
+        root: For messages.
+
+    Returns:
+        Names of classes, or ``None`` and why there are none.
+
+    Raises:
+        ValueError: Labels are demanded, and not there.
+    """
+    if with_label is False:
+        return None, 'no labels are wanted (`with_label=False`)'
+    beside = [path for path in paths if '/' not in path]
+    deeper = [path for path in paths if path.count('/') > 1]
+    names = [path.partition('/')[0] for path in paths]
+    one = len(set(names)) < 2
+    why = ''
+    if len(beside) == len(paths):
+        why = f'there are no folders of classes in {root}'
+    elif beside:
+        why = (
+            f'{len(beside):,} of {len(paths):,} images in {root} lie in no '
+            f'folder of a class ({few(beside)}), so that its folders are '
+            'taken for no classes'
+        )
+    elif one:
+        why = f'all are in {join(root, names[0])}, which would be one class'
+    elif deeper and not with_label:
+        why = (
+            f'{len(deeper):,} of {len(paths):,} images in {root} lie deeper '
+            f'than in a folder of a class ({few(deeper)}), so that its '
+            'folders are taken for no classes (`with_label=True` takes the '
+            'first level)'
+        )
+    if why and with_label:
+        raise UserValueError(
+            f'`with_label` of the dataset asks for labels, but {why}; '
+            f'expected are {root}/<class>/<image>, of two classes or more'
+        )
+    return (None, why) if why else (names, '')
