@@ -13,18 +13,16 @@ import pytest
 import torch
 
 from tests.commands import drawn
-from tests.commands.conftest import CLASSES, WORK_DIR
+from tests.commands.conftest import WORK_DIR
 from tests.commands.documented import ROOT, prepared, run, typed
 
 SIZES = ['train_dataloader.batch_size=8', 'train_dataloader.num_workers=0']
 SIZES += ['test_dataloader.batch_size=8', 'test_dataloader.num_workers=0']
-FOUR = ['model.head.num_classes=4', f'test_dataloader.dataset.{CLASSES}']
-FOUR += ['test_evaluator.topk=1']
 ONE_EPOCH = ['train_cfg.max_epochs=1', 'val_cfg=None', 'val_dataloader=None']
 ONE_EPOCH += ['val_evaluator=None', 'default_hooks.logger.interval=1']
 
 
-def evaluated(place, checkpoint, part, *options):
+def evaluated(place, checkpoint, part, *options, **instead):
     """The row that the command added, and what it printed."""
     book = place / 'work_dirs/evaluate.jsonl'
     before = book.read_text() if book.is_file() else ''
@@ -32,7 +30,7 @@ def evaluated(place, checkpoint, part, *options):
         part,
         place,
         *['--cfg-options', *SIZES, *options],
-        instead={'$C': checkpoint},
+        instead={'$C': checkpoint, **instead},
     )
     (row,) = book.read_text().removeprefix(before).splitlines()
     row = json.loads(row)
@@ -44,40 +42,43 @@ def evaluated(place, checkpoint, part, *options):
 
 
 def test_knn(place, resnet50):
-    row, _ = evaluated(
-        place,
-        resnet50,
-        '--protocol knn',
-        *FOUR,
-        f'train_dataloader.dataset.{CLASSES}',
-        'test_cfg.k=[1,5]',
-    )
+    part = '--protocol knn --dataset imagenet'
+    row, _ = evaluated(place, resnet50, part, 'test_cfg.k=[1,5]')
+    assert row['classes'] == 4
     assert set(row['metrics']) == {'k1/accuracy/top1', 'k5/accuracy/top1'}
     assert row['metrics']['k1/accuracy/top1'] > 30  # colours tell; chance: 25
 
 
 @pytest.mark.parametrize(
-    ('part', 'dataset', 'moved'),
+    ('part', 'classes', 'moved'),
     [
-        ('--protocol linear', 'train_dataloader.dataset', False),
-        ('--fraction 0.1', 'train_dataloader.dataset.dataset', True),
-        ('--protocol finetune', 'train_dataloader.dataset', True),
+        ('--protocol linear --dataset imagenet', drawn.IMAGENET, False),
+        ('--fraction 0.1', drawn.IMAGENET, True),
+        ('--protocol finetune', drawn.IMAGENET, True),
+        ('--dataset folder --data-root FOLDER', ('cat', 'dog', 'fox'), False),
     ],
-    ids=['linear', 'few-labels', 'finetune'],
+    ids=['linear', 'few-labels', 'finetune', 'folder'],
 )
-def test_classification(place, resnet50, part, dataset, moved):
-    options = [*FOUR, *ONE_EPOCH, f'{dataset}.{CLASSES}']
+def test_classification(place, resnet50, part, classes, moved):
+    options, instead = [*ONE_EPOCH], {}
+    if 'FOLDER' in part:
+        instead = {'FOLDER': 'pets'}
+        for i, split in enumerate(('train', 'test')):
+            folder = place / 'pets' / split
+            drawn.classes(folder, classes, 4 - i, 64, '.webp', i)
     fraction = part.startswith('--fraction')
     if fraction:  # a tenth of four images is none
         options.append('train_dataloader.dataset.per_class=2')
-    row, said = evaluated(place, resnet50, part, *options)
+    row, said = evaluated(place, resnet50, part, *options, **instead)
     assert 0 <= row['metrics']['accuracy/top1'] <= 100
+    assert row['classes'] == len(classes)
     assert 'all 318 tensors' in said
-    images = 8 if fraction else 16
-    assert f'epoch 1/1  {images // 8}/{images // 8}' in said
-    after = torch.load(place / row['log'] / 'epoch_1.pth', weights_only=False)[
-        'state_dict'
-    ]
+    steps = 1 if fraction else 2
+    assert f'epoch 1/1  {steps}/{steps}' in said
+    after = torch.load(place / row['log'] / 'epoch_1.pth', weights_only=False)
+    assert after['meta']['dataset_meta']['classes'] == [*classes]
+    after = after['state_dict']
+    assert after['head.fc.weight'].shape == (len(classes), 2048)
     before = torch.load(place / resnet50, weights_only=False)['state_dict']
     name = 'backbone.layer4.2.conv3.weight'
     assert torch.equal(before[name], after[name]) != moved
@@ -152,8 +153,7 @@ def test_lists_of_few_labels(place, resnet50):
     )
     listed = data.joinpath('1percent_labelled.txt').read_text().splitlines()
     assert listed[1] == f'{drawn.IMAGENET[1]}/{names[1]} 1'
-    options = [*FOUR, *ONE_EPOCH, 'train_dataloader.batch_size=4']
-    options += [f'train_dataloader.dataset.{CLASSES}']
+    options = [*ONE_EPOCH, 'train_dataloader.batch_size=4']
     said = typed(
         'ann_file=1percent_labelled.txt',
         place,

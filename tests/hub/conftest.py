@@ -24,7 +24,13 @@ def hub(tmp_path, monkeypatch):
         ).items():
             monkeypatch.setattr(constants, name, value)
         monkeypatch.delenv('HF_TOKEN', raising=False)
-        monkeypatch.setenv('NO_PROXY', '127.0.0.1')
+        for name, value in dict(  # of commands
+            HF_ENDPOINT=hub.url,
+            HF_HOME=str(tmp_path / 'home'),
+            HF_HUB_DISABLE_XET='1',
+            NO_PROXY='127.0.0.1',
+        ).items():
+            monkeypatch.setenv(name, value)
         local_file.cache_clear()
         yield hub
         local_file.cache_clear()
