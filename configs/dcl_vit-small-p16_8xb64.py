@@ -1,6 +1,6 @@
-# DCL of a ViT-S/16, ImageNet-1K, 8 GPUs x 64 images, 300 epochs: views, network,
-# AdamW and schedule of MoCo v3 in mmpretrain, its learning rate for this batch;
-# positions are fixed and the patch embedding is not trained, as there.
+# DCL of a ViT-S/16, ImageNet-1K, 8 GPUs x 64 images, 300 epochs: views,
+# network, AdamW and schedule of MoCo v3 in mmpretrain, and its learning rate,
+# for this batch. Positions and the patch embedding are not trained, as there.
 _base_ = [
     'mmpretrain::mocov3/mocov3_vit-small-p16_16xb256-amp-coslr-300e_in1k.py',
     './_base_/imagenet_knn.py',

@@ -1,7 +1,7 @@
-# DCL of a small vision transformer at a size for one CPU core: 4 layers of 96
-# channels, patches of 4 px; images, views and kNN as in the base. Positions are
-# fixed and the patch embedding is not trained, as in MoCo v3's ViT. Learning
-# rate and length were not tuned.
+# DCL of a small vision transformer at a size for one CPU core: 4 layers of 64
+# channels, patches of 4 px; images, views and kNN as in the base. Positions
+# and the patch embedding are not trained, as in MoCo v3's ViT. Learning rate
+# and length were not tuned.
 _base_ = './dcl_slimr18_1xb32_cifar10.py'
 
 model = dict(
@@ -9,16 +9,16 @@ model = dict(
         _delete_=True,
         type='MoCoV3ViT',
         arch=dict(
-            embed_dims=96,
+            embed_dims=64,
             num_layers=4,
-            num_heads=3,
-            feedforward_channels=384,
+            num_heads=2,
+            feedforward_channels=256,
         ),
         img_size=32,
         patch_size=4,
         stop_grad_conv1=True,
     ),
-    neck=dict(in_channels=96, hid_channels=256, with_avg_pool=False),
+    neck=dict(in_channels=64, hid_channels=256, with_avg_pool=False),
 )
 train_dataloader = dict(batch_size=64)
 optim_wrapper = dict(

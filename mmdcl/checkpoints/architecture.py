@@ -94,7 +94,7 @@ def plain_backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
 
     Such a network can be built anywhere, and has the same weights. Both are
     left out at any depth: an ``init_cfg``, like a ``pretrained``, may name a
-    file to be loaded.
+    file to be loaded, or, in a network of timm, weights to be fetched.
     """
 
     def plain(part: Any) -> Any:
@@ -105,8 +105,8 @@ def plain_backbone(backbone: Mapping[str, Any]) -> dict[str, Any]:
         return {
             key: plain(x)
             for key, x in part.items()
-            if key != 'init_cfg'
-            and not (key == 'pretrained' and isinstance(x, str))
+            if key not in ('init_cfg', 'checkpoint_path')
+            and not (key == 'pretrained' and isinstance(x, (str, bool)))
         }
 
     return plain(without_sync_bn(backbone))

@@ -1,5 +1,6 @@
 """Where in a checkpoint the tensors of a backbone are."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from .layouts import main_tensors, named_tensors, numbered_as_resnet
 # Of several copies: the one that is trained, or that its authors evaluate.
 _PREFERRED = ('backbone.', '', 'encoder_q.', 'encoder.', 'base_encoder.')
 _PREFERRED += ('online_encoder.net.', 'teacher.backbone.', 'teacher.')
+_TIMM = 'timm_model.'
+_FLAT = re.compile(r'^(stem|stages|layers|blocks)_(\d+)\.')
 
 
 def _prefixes(
@@ -75,6 +78,30 @@ def _below(checkpoint: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
     )
 
 
+def _of_timm(
+    checkpoint: Mapping[str, Any],
+    wanted: Mapping[str, Tensor],
+    prefix: str | None,
+) -> tuple[dict[str, Tensor], str]:
+    """For a network of timm in OpenMMLab's wrapper: by timm's own names.
+
+    Where it gives the maps of all stages, timm names ``stages.0`` as
+    ``stages_0``.
+    """
+    ours = {
+        _FLAT.sub(r'\1.\2.', name.removeprefix(_TIMM)): name for name in wanted
+    }
+    bare = {name: wanted[long] for name, long in ours.items()}
+    theirs, found = locate(checkpoint, bare, prefix)
+    children = {name.partition('.')[0] for name in bare}
+    return {
+        ours.get(name, f'{_TIMM}{name}'): tensor
+        for name, tensor in theirs.items()
+        if name in ours
+        or name.partition('.')[0] in children - {'head'}  # the classifier
+    }, found
+
+
 def locate(
     checkpoint: Mapping[str, Any],
     wanted: Mapping[str, Tensor],
@@ -94,6 +121,8 @@ def locate(
     Raises:
         ValueError: They are nowhere, or in several places.
     """
+    if wanted and all(name.startswith(_TIMM) for name in wanted):
+        return _of_timm(checkpoint, wanted, prefix)
     if prefix == '':
         return main_tensors(checkpoint), ''
     chosen = f'{prefix.rstrip(".")}.' if prefix else ''

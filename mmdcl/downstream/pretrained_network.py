@@ -8,6 +8,7 @@ only layers and backbones are built that are registered already.
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import product
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -19,7 +20,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from ..checkpoints.architecture import plain_backbone
-from ..errors import UserValueError
+from ..errors import UserModuleNotFoundError, UserValueError
 
 _SCOPES = ('mmpretrain', 'mmdet', 'mmseg', 'mmdcl', 'mmcv', 'mmengine')
 _ROOMS = (
@@ -38,13 +39,15 @@ _ROOMS = (
 )
 # They hand strings to other libraries, which import, download or unpickle.
 _CLOSED = (
-    'mmpretrain.models.backbones.timm_backbone',
     'mmpretrain.models.utils.huggingface',
     'mmpretrain.models.utils.tokenizer',
     'mmpretrain.models.utils.vector_quantizer',
     'mmseg.models.backbones.timm_backbone',
     'mmseg.models.backbones.vpd',
 )
+_NUMBERS = (bool, int, float, type(None))
+# Which of timm's arguments are names of timm's own.
+_TIMM_NAMES = ('global_pool', 'act_layer')
 HINT = (
     '. If you trust where the checkpoint comes from, allow it by --trust, or '
     'give the config of the network by --config'
@@ -96,6 +99,31 @@ def is_network(kind: Any, rooms: tuple[str, ...] = ()) -> bool:
 NETWORK = Allowed('backbone or layer', is_network, (upstream.MODELS,))
 
 
+def _of_timm(kind: type, allowed: Allowed) -> Callable[..., nn.Module]:
+    """Builds networks of timm's own list, by numbers and without weights.
+
+    A string may be the address of a file, or of a class.
+    """
+
+    def build(model_name: Any, **kwargs: Any) -> nn.Module:
+        for key, value in kwargs.items():
+            values = value if isinstance(value, (list, tuple)) else [value]
+            plain = all(isinstance(x, _NUMBERS) for x in values)
+            if not (plain or key in _TIMM_NAMES) or key == 'pretrained':
+                raise allowed.refused(f'{key}={value!r} of {kind.__name__}')
+        if find_spec('timm') is None:
+            raise UserModuleNotFoundError(
+                f'{model_name} is a network of timm: pip install timm'
+            )
+        import timm
+
+        if not isinstance(model_name, str) or not timm.is_model(model_name):
+            raise allowed.refused(f'{model_name!r} of {kind.__name__}')
+        return kind(model_name=model_name, **kwargs)
+
+    return build
+
+
 def _registered(allowed: Allowed) -> Callable[[Registry, str], type]:
     """``Registry.get`` without importing anything."""
 
@@ -106,9 +134,12 @@ def _registered(allowed: Allowed) -> Callable[[Registry, str], type]:
         node = registry.root._search_child(scope) if scope else registry
         while node is not None:
             if name in node.module_dict:
-                if allowed.is_open(node.module_dict[name]):
-                    return node.module_dict[name]
-                break
+                kind = node.module_dict[name]
+                if not allowed.is_open(kind):
+                    break
+                if kind.__name__ == 'TIMMBackbone':
+                    return _of_timm(kind, allowed)
+                return kind
             node = node.parent
         raise allowed.refused(key)
 

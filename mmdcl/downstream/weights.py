@@ -15,6 +15,7 @@ from ..engine.model import model_of
 from ..errors import UserValueError
 
 _HOOK = 'PretrainedBackboneHook'
+_SOURCES = ('pretrained', 'checkpoint_path')
 _LOADED = ('Pretrained', 'PretrainedInit')
 
 
@@ -27,8 +28,8 @@ def _take_out(part: Any, where: str) -> Iterator[str]:
         return
     for key, value in list(part.items()):
         name = f'{where}.{key}'
-        if key == 'pretrained' and isinstance(value, str):
-            part[key] = None
+        if key in _SOURCES and (isinstance(value, str) or value is True):
+            part[key] = False if value is True else None
             yield name
         elif key == 'init_cfg':
             several = value if isinstance(value, (list, tuple)) else [value]

@@ -1,7 +1,6 @@
 """What algorithms of two views share: what they take and what they log."""
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from mmpretrain.models.selfsup.base import BaseSelfSupervisor
@@ -91,7 +90,14 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
             the log.
         """
 
-    def _project(self, features: Any) -> Tensor:
+    def _project(self, images: Tensor) -> Tensor:
+        try:
+            features = self.backbone(images)
+        except AssertionError as error:  # upstream's, of sizes
+            raise UserValueError(
+                f'{type(self.backbone).__name__} takes no images of '
+                f'{images.shape[2]} x {images.shape[3]} px: {error}'
+            ) from error
         try:
             return self.neck(features)[0]
         except (AssertionError, RuntimeError, ValueError) as error:
@@ -129,7 +135,7 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
                 f'got {got}; use '
                 "dict(type='MultiView', num_views=2, ...) in the pipeline"
             )
-        projections = self._project(self.backbone(torch.cat(inputs)))
+        projections = self._project(torch.cat(inputs))
         if projections.ndim != 2:
             raise UserValueError(
                 'a contrastive loss needs projections (B, D) from the neck, '
