@@ -10,6 +10,7 @@ datasets      readers that upstream lacks
 checkpoints   files of weights: read without running code, matched, exported
 hub           ``hf://`` addresses, and folders that are sent to a hub
 engine        exact train loops, kNN evaluation, hooks, optimizers
+protocols     what frozen features are worth: SVMs, probes, rankings, files
 downstream    a backbone into a classifier, detector or segmentor
 report        what a run looked like: pictures and one HTML page
 cli           what people type: ``mmdcl train CONFIG``
@@ -23,6 +24,7 @@ sync_bn       BN for SyncBN, in networks and configs, where there is no GPU
 handlers      signals that ask a process to end, and who receives them
 provenance    where a number comes from: machine and commit
 verdicts      what the numbers of a run mean, in words
+feature_files features of a folder's images in a file
 """
 
 from importlib import import_module
@@ -69,6 +71,13 @@ _ROOMS = {
         'SplitViews',
         'ViewDataPreprocessor',
     ),
+    'feature_files': ('load_features',),
+    'protocols': (
+        'LayersTestLoop',
+        'LowShotTestLoop',
+        'RetrievalTestLoop',
+        'SVMTestLoop',
+    ),
     'downstream.pretrained': ('PretrainedBackboneHook',),
     'report.progress': ('ProgressHook',),
     'configs': ('config_path',),
@@ -84,6 +93,7 @@ _ROOMS = {
         'LoadImageFromFile',
         'LoadMultichannelImage',
         'STL10',
+        'VOC',
     ),
     'checkpoints': (
         'find_backbone',

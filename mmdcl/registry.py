@@ -53,7 +53,7 @@ def _child(parent: upstream.Registry, *rooms: str) -> Registry:
 
 
 MODELS = _child(upstream.MODELS, 'models', 'views')
-LOOPS = _child(upstream.LOOPS, 'engine')
+LOOPS = _child(upstream.LOOPS, 'engine', 'protocols')
 OPTIM_WRAPPERS = _child(upstream.OPTIM_WRAPPERS, 'engine')
 OPTIMIZERS = _child(upstream.OPTIMIZERS, 'engine')
 HOOKS = _child(

@@ -36,6 +36,10 @@ MAY_IMPORT = {
     | {'torch', 'timm', 'jinja2'},  # a folder for timm, and its card
     'views': {'torch', 'numpy', 'cv2', 'mmdcl.registry', 'mmdcl.views'}
     | UPSTREAM,
+    'protocols': {'torch', 'numpy', 'sklearn', 'joblib'}
+    | {f'mmdcl.{x}' for x in ('checkpoints', 'engine', 'functional')}
+    | {'mmdcl.registry', 'mmdcl.protocols'}
+    | UPSTREAM,
     'downstream': {'torch', 'torchvision', 'mmdcl.downstream'}
     | {f'mmdcl.{x}' for x in ('checkpoints', 'constructors', 'engine')}
     | {'mmdcl.registry'}
@@ -46,6 +50,7 @@ MAY_IMPORT = {
     | {f'mmdcl.{x}' for x in ('constructors', 'downstream')}
     | {f'mmdcl.{x}' for x in ('functional', 'models')}
     | {'rich', 'mmdcl.report', 'mmdcl.provenance', 'mmdcl.hub'}
+    | {'mmdcl.protocols', 'mmdcl.feature_files'}
     | UPSTREAM,
     'report': {'torch', 'numpy', 'matplotlib', 'jinja2', 'sklearn', 'umap'}
     | {'PIL', 'cv2', 'mmdcl', 'mmdcl.report', 'mmdcl.provenance'}
@@ -61,6 +66,7 @@ MAY_IMPORT = {
     'handlers.py': set(),
     'sync_bn.py': {'torch', 'mmengine'},
     'provenance.py': set(),
+    'feature_files.py': {'numpy', 'safetensors', 'mmdcl.errors'},
     'verdicts': {'mmdcl.verdicts'},
     '__main__.py': {'mmdcl.cli'},
     '__init__.py': set(),
@@ -70,6 +76,7 @@ AGREE = ('engine', 'cli', 'report')
 STANDARD = sys.stdlib_module_names
 for room in ('models', 'engine', 'datasets', 'cli', 'views', 'report'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.arguments', 'mmdcl.errors'}
+MAY_IMPORT['protocols'] |= {'mmdcl.arguments', 'mmdcl.errors'}
 MAY_IMPORT['downstream'] |= {'mmdcl.arguments', 'mmdcl.errors', 'mmdcl.hub'}
 MAY_IMPORT['checkpoints'] = MAY_IMPORT['checkpoints'] | {'mmdcl.errors'}
 for room in ('models', 'engine', 'cli', 'checkpoints'):

@@ -11,12 +11,14 @@ from .loading import LoadImageFromFile
 from .multichannel import LoadMultichannelImage
 from .statistics import channel_statistics
 from .stl10 import STL10
+from .voc import VOC
 
 __all__ = [
     'CIFAR10',
     'CIFAR100',
     'DATASETS',
     'STL10',
+    'VOC',
     'ChannelOrder',
     'CustomDataset',
     'Digits',

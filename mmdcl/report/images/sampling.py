@@ -145,6 +145,7 @@ def batches(
     sample: Sample,
     workers: int = 0,
     tell: Callable[[str], None] | None = None,
+    size: int = _BATCH,
 ) -> Iterator[list[Item]]:
     """All images that can be read; those of a batch are of one size.
 
@@ -152,11 +153,12 @@ def batches(
         sample: What is looked at.
         workers: Processes that read a large sample.
         tell: Told now and then how far it is, where it takes seconds.
+        size: Images of a batch.
     """
     few = len(sample) <= _FEW
     loader = DataLoader(
         sample,
-        batch_size=_BATCH,
+        batch_size=size,
         collate_fn=list,
         num_workers=0 if few else min(workers, os.cpu_count() or 1),
         generator=torch.Generator(),  # else it draws from the common one
