@@ -128,7 +128,7 @@ def test_an_evaluation_that_was_told_to_end_goes_on(place, trained):
 
 
 def test_export_is_what_torchvision_reads(place, resnet50):
-    said = typed('mmdcl export', place, instead={'$C': resnet50})
+    said = typed('resnet50.pth --style', place, instead={'$C': resnet50})
     assert 'torchvision' in said
     exported = torch.load(place / 'resnet50.pth', weights_only=True)
     ours = torch.load(place / resnet50, weights_only=False)['state_dict']
