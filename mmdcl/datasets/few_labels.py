@@ -1,5 +1,7 @@
 """A few labelled images of each class."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmpretrain.registry import DATASETS as UPSTREAM_DATASETS
@@ -10,7 +12,11 @@ from ..registry import DATASETS
 
 
 def few_labels(
-    labels: np.ndarray, seed: int, fraction: float = 1, per_class: int = 0
+    labels: np.ndarray,
+    seed: int,
+    fraction: float = 1,
+    per_class: int = 0,
+    names: Sequence[str] = (),
 ) -> list[int]:
     """Positions of a class-balanced choice.
 
@@ -22,6 +28,7 @@ def few_labels(
         seed: Of the draw.
         fraction: Share of all images, in (0, 1].
         per_class: Images of each class instead, if not 0.
+        names: Of the classes, for messages.
 
     Raises:
         ValueError: That is no image of each class, or more than a class has.
@@ -31,10 +38,12 @@ def few_labels(
     few = counts.min(initial=len(labels))
     if not 1 <= each <= few:
         asked = f'per_class={per_class}' if per_class else f'{fraction=}'
+        first = int(classes[counts.argmin()]) if len(classes) else 'none'
+        smallest = dict(enumerate(names)).get(first, first)
         raise UserValueError(
             f'{asked} of {len(labels)} images in {len(classes)} classes is '
             f'{each} of each; possible are 1 to {few}, what the smallest '
-            'class has'
+            f'class has ({smallest})'
         )
     generator = np.random.default_rng(seed)
     chosen = [
@@ -78,5 +87,7 @@ def FewLabels(  # noqa: N802 - a `type` in configs
             + ('no images' if not labels else 'images without labels')
             + '; few labels can only be chosen from a labelled dataset'
         )
-    whole.get_subset_(few_labels(np.array(labels), seed, fraction, per_class))
+    names = whole.metainfo.get('classes') or ()
+    chosen = few_labels(np.array(labels), seed, fraction, per_class, names)
+    whole.get_subset_(chosen)
     return whole

@@ -1,5 +1,6 @@
 """Stop before a benchmark at data that it cannot use, and say why."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, MODELS
 
 from ..checkpoints.architecture import plain_backbone
+from ..engine.class_check import few
 from ..errors import UserValueError
 
 HEADS = ('head', 'roi_head', 'bbox_head', 'mask_head', 'decode_head')
@@ -129,6 +131,10 @@ def _check_image_labels(
         )
     if not classes:
         return
+    counts = Counter(labels)
+    single = [label for label, count in counts.items() if count == 1]
+    if where.startswith('train_') and len(single) < len(counts):
+        _name_single(where, single, _classes(dataset))
     if len(set(labels)) < classes:
         print(
             f'beware: {where} has images of {len(set(labels))} of {classes} '
@@ -139,6 +145,17 @@ def _check_image_labels(
             f'{where} has label {max(labels)}, but the classifier has '
             f'{classes} classes; set --cfg-options '
             f'model.head.num_classes={max(labels) + 1}'
+        )
+
+
+def _name_single(
+    where: str, labels: list[int], classes: list[list[str]]
+) -> None:
+    names = classes[0] if classes else ()
+    if labels and max(labels) < len(names):
+        print(
+            f'beware: {where} has one image only of '
+            + few({str(names[label]) for label in labels})
         )
 
 

@@ -20,6 +20,8 @@ def test_same_number_of_each_class_and_the_seed_decides():
 def test_too_few_or_too_many():
     with pytest.raises(ValueError, match=r'is 11 of each; possible are 1 to'):
         few_labels(LABELS, seed=0, per_class=11)
+    with pytest.raises(ValueError, match=r'smallest class has \(ant\)'):
+        few_labels(LABELS, seed=0, per_class=11, names=('ant', 'bee', 'cow'))
     with pytest.raises(ValueError, match=r'fraction=0.001.*is 0 of each'):
         few_labels(LABELS, seed=0, fraction=0.001)
 

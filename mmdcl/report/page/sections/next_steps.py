@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 _USUAL = {'depth': (18, 34, 50, 101, 152), 'base_channels': (64,)}
 _USUAL |= {'stem_channels': (64,)}
+# Datasets that protocols of ours are for.
+_BENCHMARKS = {
+    'CIFAR10': 'cifar10',
+    'CIFAR100': 'cifar100',
+    'ImageNet': 'imagenet',
+    'STL10': 'stl10',
+}
 
 
 @dataclass(frozen=True)
@@ -116,9 +123,9 @@ def _linear(at: str, run: 'RunFolder') -> Step:
     kind = str(found.get('data', '')).partition(' in ')[0].partition(',')[0]
     kind = kind.rpartition(' of ')[2]
     root = _data_root(run)
-    name = {'CIFAR10': 'cifar10', 'ImageNet': 'imagenet'}.get(kind)
+    name = _BENCHMARKS.get(kind)
     if kind == 'CustomDataset' and found.get('classes') and root:
-        name = 'imagenet'  # folders of classes, as there
+        name = 'folder'
     why = 'What a linear classifier makes of the frozen features'
     if name is None:
         return Step(

@@ -49,7 +49,8 @@ def test_all_commands_can_be_typed(tmp_path):
     [
         ('CIFAR10', 10, 'cifar10'),
         ('RepeatDataset of ImageNet', 1000, 'imagenet'),
-        ('CustomDataset', 3, 'imagenet'),
+        ('CIFAR100', 100, 'cifar100'),
+        ('CustomDataset', 3, 'folder'),
         ('CustomDataset', None, None),
         ('Digits', 10, None),
         ('VOC', 20, None),
