@@ -3,6 +3,7 @@
 import logging
 import os
 from collections import Counter
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from mmengine.registry import DATASETS
 from mmpretrain.datasets import CustomDataset
 from mmpretrain.models import BaseClassifier
 
+from ..arguments import require_flag
 from ..errors import UserValueError
 from ..registry import HOOKS
 from .band_check import check_bands
 from .channel_check import check_channels
 from .class_check import check_classes, leaves
+from .evaluation_images import check_evaluation_images, paths_of
 from .knn import KNNEvaluation
 from .model import model_of
 
@@ -64,11 +67,20 @@ class DataCheckHook(Hook):
     that are passed over. Says nothing where it is not sure. The kNN loops
     check classes and channels of bank and queries by themselves, too.
 
+    Args:
+        train_on_evaluation: Images to train on may be among those of
+            ``val_dataloader`` and ``test_dataloader``, by their files, or in
+            a folder ``val`` or ``test`` beside ``train``.
+
     Raises:
         ValueError: They do not fit.
     """
 
     priority = 'VERY_HIGH'
+
+    def __init__(self, train_on_evaluation: bool = False) -> None:
+        require_flag('train_on_evaluation', train_on_evaluation)
+        self.train_on_evaluation = train_on_evaluation
 
     def before_train(self, runner) -> None:
         model, loop = model_of(runner), runner.val_loop
@@ -92,6 +104,25 @@ class DataCheckHook(Hook):
         check_bands(model, datasets)
         check_classes(labelled)
         check_channels(model, datasets)
+        if not self.train_on_evaluation:
+            _check_evaluation(runner, loop and loop.dataloader.dataset, test)
+
+    def after_train(self, runner) -> None:
+        """How often images were not there that training was meant to see."""
+        dataset = runner.train_dataloader.dataset
+        times = sum(
+            getattr(transform, 'skipped', 0)
+            for leaf in leaves(dataset)
+            for transform in getattr(
+                getattr(leaf, 'pipeline', None), 'transforms', ()
+            )
+        )
+        if times:
+            runner.logger.warning(
+                f'{times:,} times in this training another image stood in for '
+                'one that cannot be read, each of which is named above, with '
+                'the reason, where it came first'
+            )
 
 
 def _check_labels(dataset: Any) -> None:
@@ -102,6 +133,17 @@ def _check_labels(dataset: Any) -> None:
             'are classes, give a `bank_dataloader` in val_cfg, or train with '
             '--no-validate'
         )
+
+
+def _check_evaluation(runner, val: Any, test: Any) -> None:
+    train = runner.train_dataloader.dataset
+    if test is None and next(paths_of(train), None):
+        with suppress(Exception):  # whoever tests will hear of it
+            test = _test_dataset(runner)
+    evaluated = dict(val_dataloader=val, test_dataloader=test)
+    check_evaluation_images(
+        train, {name: x for name, x in evaluated.items() if x is not None}
+    )
 
 
 def _test_dataset(runner) -> Any:
