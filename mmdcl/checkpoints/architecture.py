@@ -4,6 +4,7 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from ..errors import UserValueError
@@ -165,7 +166,10 @@ def preprocessing_differences(
         return []
     phrases = []
     for key in ('mean', 'std'):
-        before = [round(float(x), 3) for x in then.get(key) or ()]
+        before = [float(x) for x in then.get(key) or ()]
+        # As the preprocessor has them: .8575 is rounded otherwise there.
+        before = torch.tensor(before, dtype=torch.float32).tolist()
+        before = [round(x, 3) for x in before]
         now = getattr(preprocessor, key, None)
         now = [] if now is None else now.flatten().tolist()
         now = [round(float(x), 3) for x in now]

@@ -1,9 +1,13 @@
 import pytest
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from mmdcl.checkpoints import read_checkpoint
-from mmdcl.checkpoints.architecture import pretraining_config
+from mmdcl.checkpoints.architecture import (
+    preprocessing_differences,
+    pretraining_config,
+)
 from mmdcl.checkpoints.export import write_backbone
 from mmdcl.checkpoints.metadata import BACKBONE, metadata_of
 
@@ -45,3 +49,16 @@ def test_metadata_that_is_no_config(tmp_path, text):
     path.write_bytes(save(TENSORS, {BACKBONE: text}))
     with pytest.raises(ValueError, match=r'mmdcl\.backbone in .* is no'):
         read_checkpoint(path)
+
+
+def test_the_same_numbers_do_not_differ():
+    """Of which float32, as a preprocessor has them, rounds one otherwise."""
+    mean = [125.307, 122.961, 113.8575]
+    then = {'meta': {'model': dict(data_preprocessor=dict(mean=mean))}}
+    now = nn.Module()
+    now.register_buffer('mean', torch.tensor(mean).view(3, 1, 1))
+    assert preprocessing_differences(then, now) == []
+    now.mean += 0.01
+    assert 'mean [125.307, 122.961, 113.857], here' in str(
+        preprocessing_differences(then, now)
+    )
