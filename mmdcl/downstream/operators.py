@@ -23,9 +23,15 @@ import torchvision  # noqa: F401 - registers torch.ops.torchvision
 from torch import Tensor
 
 from ..errors import UserNotImplementedError
+from .python_operators import (
+    ms_deform_attn_backward,
+    ms_deform_attn_forward,
+    sigmoid_focal_loss_backward,
+    sigmoid_focal_loss_forward,
+)
 
 _NAME = 'mmcv._ext'
-_BUILD = 'build mmcv with its operators, by tools/build_mmcv.sh of mmdcl'
+BUILD = 'build mmcv with its operators, by tools/build_mmcv.sh of mmdcl'
 
 
 def nms(
@@ -78,7 +84,7 @@ def roi_align_forward(
     """
     if pool_mode != 1:
         raise UserNotImplementedError(
-            f"RoIAlign(pool_mode='max') needs a compiled mmcv; {_BUILD}"
+            f"RoIAlign(pool_mode='max') needs a compiled mmcv; {BUILD}"
         )
     output.copy_(
         torch.ops.torchvision.roi_align(
@@ -140,7 +146,7 @@ def roi_pool_forward(
     warnings.warn(
         "torchvision's roi_pool stands in for mmcv's, and rounds boxes, which "
         f"mmcv's does not: accuracies will differ. RoIAlign is exact; or "
-        f'{_BUILD}',
+        f'{BUILD}',
         stacklevel=2,
     )
     pooled, where = torch.ops.torchvision.roi_pool(
@@ -196,6 +202,10 @@ class StandIn(ModuleType):
             roi_align_backward,
             roi_pool_forward,
             roi_pool_backward,
+            ms_deform_attn_forward,
+            ms_deform_attn_backward,
+            sigmoid_focal_loss_forward,
+            sigmoid_focal_loss_backward,
             get_compiler_version,
             get_compiling_cuda_version,
         ):
@@ -207,7 +217,7 @@ class StandIn(ModuleType):
 
         def missing(*args: Any, **kwargs: Any) -> None:
             raise UserNotImplementedError(
-                f'the operator {name} needs a compiled mmcv; {_BUILD}'
+                f'the operator {name} needs a compiled mmcv; {BUILD}'
             )
 
         return missing
@@ -293,8 +303,13 @@ def stand_in() -> bool:
         sys.modules[_NAME] = StandIn()
         warnings.warn(
             "mmcv has no compiled operators; torchvision's nms, roi_align and "
-            f'roi_pool stand in for them. For all of them, {_BUILD}',
+            f'roi_pool stand in for them. For all of them, {BUILD}',
             stacklevel=2,
         )
         catch_up()
+    return stands_in()
+
+
+def stands_in() -> bool:
+    """Whether the stand-in is what mmcv calls."""
     return isinstance(sys.modules.get(_NAME), StandIn)
