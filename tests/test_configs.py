@@ -17,6 +17,7 @@ BENCHMARKS = sorted(FOLDER.glob('benchmarks/*.py'))
 IN_MEMORY = ('CIFAR10', 'CIFAR100', 'STL10', 'Digits')
 CLASSES = dict(cifar10=10, cifar100=100, digits=10, stl10=10, imagenet=1000)
 CLASSES |= dict(folder=1000)  # until it is known which
+CLASSES |= dict(voc07=20)
 DENSE = [path for path in BENCHMARKS if 'tion_' in path.stem]
 
 

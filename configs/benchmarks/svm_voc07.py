@@ -5,5 +5,6 @@ _base_ = [
     './_base_/voc07.py',
 ]
 
+model = dict(head=dict(num_classes=20))
 test_evaluator = []  # the loop's own metrics
 test_cfg = dict(type='mmdcl.SVMTestLoop')

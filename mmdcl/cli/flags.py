@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .evaluate_flags import add_evaluate, check_evaluate
 from .export_flags import add_export, check_export
+from .features_flags import add_features, check_features
 from .picture_flags import add_plot, add_report, check_plot, check_report
 from .running_flags import of_config, of_running, writes_log
 
@@ -167,6 +168,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     'train': ('pretrain by a config', _train),
     'test': ('evaluate a checkpoint by the test loop of a config', _test),
     'evaluate': ('what a pretrained backbone is worth', add_evaluate),
+    'features': ('what a network makes of images, in a file', add_features),
     'export': ('write a backbone for another library', add_export),
     'push': ('send an exported folder to a hub', _push),
     'plot': ('one picture of a run or a checkpoint', add_plot),
@@ -178,6 +180,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
 CHECKS = {
     'test': check_test,
     'evaluate': check_evaluate,
+    'features': check_features,
     'export': check_export,
     'plot': check_plot,
     'report': check_report,

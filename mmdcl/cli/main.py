@@ -21,7 +21,7 @@ from .terminal.quiet import active, quiet
 # Commands that are another with settings of its own.
 _ROOM = {'demo': 'train'}
 # Which end well by writing a file: what others said is of no interest then.
-_WRITES = ('export', 'plot', 'report', 'push')
+_WRITES = ('export', 'features', 'plot', 'report', 'push')
 
 
 class Parser(argparse.ArgumentParser):

@@ -33,12 +33,16 @@ class VOC(UpstreamVOC):
     ) -> None:
         listed = f'ImageSets/Main/{split}.txt'
         roots = [Path(data_root, inside) for inside in _INSIDE]
-        root = next((x for x in roots if x.joinpath(listed).is_file()), None)
-        if root is None:
+        there = (x for x in roots if x.joinpath(listed).is_file())
+        root = str(next(there, data_root))
+        super().__init__(data_root=root, split=split, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        if not Path(self.image_set_path).is_file():
             raise UserFileNotFoundError(
-                f'no {listed} in {Path(data_root).absolute()}, nor in VOC2007 '
-                'or VOCdevkit/VOC2007 below it; unpack both archives of '
-                'VOC2007 (trainval and test) and give the folder by '
-                '--data-root PATH'
+                f'there is no {Path(self.image_set_path).absolute()}, nor one '
+                'in VOC2007 or VOCdevkit/VOC2007 below that folder; unpack '
+                'both archives of VOC2007 (trainval and test) and give the '
+                'folder by --data-root PATH'
             )
-        super().__init__(data_root=str(root), split=split, **kwargs)
+        return super().load_data_list()
