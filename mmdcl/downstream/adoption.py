@@ -1,8 +1,6 @@
 """Give a benchmark the network of a checkpoint, or say why not."""
 
-import re
-from collections.abc import Mapping
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -10,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from torch import Tensor, nn
 
-from ..checkpoints import backbone_names, find_backbone
+from ..checkpoints import find_backbone
 from ..checkpoints.architecture import (
     check_style,
     plain_backbone,
@@ -18,17 +16,13 @@ from ..checkpoints.architecture import (
 )
 from ..checkpoints.channels import short_name
 from ..constructors import arguments
+from ..engine.band_check import input_channels
 from ..engine.features import image_features, last_output
 from ..errors import UserValueError
+from .compiled import check_operators
+from .dense import KEPT, class_of, fit_dense, take_shared
 from .pretrained_network import build_network, network_config
 
-# Of the benchmark's backbone, not of the pretrained one.
-KEPT = ('frozen_stages', 'norm_eval', 'out_indices', 'drop_path_rate')
-# What makes two ResNets of mmpretrain, mmdet and mmseg the same network.
-RESNET = ('depth', 'stem_channels', 'base_channels', 'deep_stem')
-RESNET += ('avg_down', 'style')
-# Of one architecture, told apart by arguments that every ResNet has.
-RESNETS = ('ResNet', 'ResNetV1c', 'ResNetV1d')
 POOLING = ('GlobalAveragePooling', 'GeneralizedMeanPooling')
 _SIZES = (64, 224)  # pixels; some networks refuse small images
 _DOT = 'model.backbone.'
@@ -89,35 +83,29 @@ def adopt_backbone(
             network = build_network(theirs, trust)
             plain = plain_backbone if trust else network_config
             theirs = plain(theirs)
+            theirs, network = _without_masks(theirs, network)
         _name_the_network(theirs, cfg.model.backbone)
         if 'head' in cfg.model:
             _take_all(cfg, theirs, network)
         else:
-            _take_shared(cfg, theirs, network)
+            take_shared(cfg, theirs, network)
         cfg.merge_from_dict(chosen)
     backbone = MODELS.build(plain_backbone(cfg.model.backbone))
     backbone.eval()
-    features = _features(backbone)
+    check_operators(cfg, backbone, 'model.backbone')
+    sizes = _image_sizes(cfg)
+    features = _features(backbone, sizes)
     fresh: tuple[str, ...] = ()
     if 'head' in cfg.model:
-        _one_vector(cfg, backbone, features, pooled)
+        if pooled and getattr(last_output(features), 'ndim', 0) == 3:
+            backbone = _without_tokens(cfg, backbone, features)
+            features = _features(backbone, sizes)
+        _one_vector(cfg, features)
         wanted = backbone.state_dict()
         if frozen:
-            _freeze(cfg)
+            _freeze(cfg, backbone)
     else:
-        maps = features if isinstance(features, (tuple, list)) else [features]
-        if any(x.ndim != 4 for x in maps):
-            raise UserValueError(
-                f'{cfg.filename} needs maps (B, C, H, W) from its '
-                f'backbone, but {type(backbone).__name__} gives '
-                f'{tuple(maps[-1].shape)}'
-            )
-        _fit_heads(cfg, [x.shape[1] for x in maps])
-        model = MODELS.build(deepcopy(cfg.model))  # some change their config
-        names = backbone_names(model, 'backbone')
-        state = model.state_dict()
-        wanted = {name: state[long] for name, long in names.items()}
-        fresh = _norms_of_outputs(wanted)
+        wanted, fresh = fit_dense(cfg, backbone, features)
     try:
         tensors = find_backbone(checkpoint, wanted, prefix, fresh).tensors
     except ValueError as error:
@@ -149,41 +137,61 @@ def adopt_backbone(
     return Adopted(tensors, fresh)
 
 
-def _features(backbone: nn.Module) -> Any:
-    """What a backbone gives for an image of zeros."""
-    for size in _SIZES:
+def _features(backbone: nn.Module, sizes: Sequence[tuple[int, int]]) -> Any:
+    """What a backbone gives for an image of zeros, of the first size it takes.
+
+    Raises:
+        ValueError: It takes none.
+    """
+    channels = input_channels(backbone) or 3
+    for size in sizes:
         try:
             with torch.no_grad():
-                return backbone(torch.zeros(1, 3, size, size))
+                return backbone(torch.zeros(1, channels, *size))
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).partition('\n')[0] or type(error).__name__
     raise UserValueError(
-        f'{type(backbone).__name__} of the checkpoint takes no images '
-        f'(1, 3, {size}, {size}): {reason}'
+        f'{type(backbone).__name__} of the checkpoint takes no images of '
+        f'{size[0]} x {size[1]} px: {reason}'
     )
 
 
+def _image_sizes(cfg: Config) -> list[tuple[int, int]]:
+    """Of the images that a classifier is tested on, or some to be tried."""
+    loader = cfg.get('test_dataloader') or {}
+    pipeline = (loader.get('dataset') or {}).get('pipeline') or []
+    if 'head' in cfg.model:  # images of a detector are large and of any size
+        for transform in reversed(pipeline):
+            size = transform.get('crop_size') or transform.get('scale')
+            if isinstance(size, int):
+                return [(size, size)]
+            if isinstance(size, (list, tuple)) and len(size) == 2:
+                return [tuple(size)]
+    return [(size, size) for size in _SIZES]
+
+
 def _name_the_network(theirs: dict, ours: dict) -> None:
-    named = [
-        f'{x.get("type")} {x.get("depth", x.get("arch", ""))}'.strip()
+    sizes = [
+        x.get('depth') or x.get('arch') or x.get('model_name') or ''
         for x in (theirs, ours)
     ]
+    named = [
+        f'{x.get("type")} {size if isinstance(size, (int, str)) else ""}'
+        for x, size in zip((theirs, ours), sizes, strict=True)
+    ]
+    named = [name.strip() for name in named]
     if named[0] != named[1]:
         print(f'network of the checkpoint: {named[0]}, not {named[1]}')
 
 
-def _class_of(kind: Any) -> type:
-    if isinstance(kind, type):
-        return kind
-    with MODELS.switch_scope_and_registry(None) as registry:
-        return registry.get(kind)
+def _without_masks(theirs: dict, network: nn.Module) -> tuple[dict, nn.Module]:
+    """The plain network of one that is for pretraining only.
 
-
-def _without_masks(theirs: dict, network: nn.Module) -> tuple[dict, type]:
-    """The plain network of one that masks its images in pretraining."""
+    Those of MAE and others mask their images.
+    """
     kind = type(network)
     if not kind.__module__.startswith('mmpretrain.models.selfsup'):
-        return theirs, kind
+        return theirs, network
     plain = next(
         (
             base
@@ -210,14 +218,17 @@ def _without_masks(theirs: dict, network: nn.Module) -> tuple[dict, type]:
     }
     if getattr(network, 'cls_token', None) is not None:
         settings['out_type'] = 'cls_token'
-    print(f'{plain.__name__} instead of {kind.__name__}, which masks images')
-    return {**settings, 'type': plain.__name__}, plain
+    if isinstance(settings.get('arch'), str):  # some names are theirs alone
+        settings['arch'] = getattr(network, 'arch_settings', settings['arch'])
+    print(f'{plain.__name__} instead of {kind.__name__}, of pretraining only')
+    return {**settings, 'type': plain.__name__}, plain(**settings)
 
 
 def _take_all(cfg: Config, theirs: dict, network: nn.Module) -> None:
-    ours = cfg.model.backbone
-    theirs, kind = _without_masks(theirs, network)
-    other = _class_of(ours.type)
+    ours, kind = cfg.model.backbone, type(network)
+    if hasattr(network, 'timm_model'):
+        theirs = _pooled_by_timm(theirs, network)
+    other = class_of(ours.type)
     kept = {}
     # Numbers of stages mean something else in another architecture.
     if issubclass(kind, other) or issubclass(other, kind):
@@ -226,132 +237,61 @@ def _take_all(cfg: Config, theirs: dict, network: nn.Module) -> None:
     cfg.model.backbone = {**theirs, **kept}
 
 
-def _one_vector(
-    cfg: Config, backbone: nn.Module, features: Any, pooled: bool
-) -> None:
+def _pooled_by_timm(theirs: dict, network: Any) -> dict:
+    """A network of timm as one vector an image, for images of any size."""
+    if theirs.get('features_only'):
+        return theirs
+    if hasattr(network.timm_model, 'dynamic_img_size'):
+        theirs = {**theirs, 'dynamic_img_size': True}
+    if not str(theirs['type']).startswith('mmdcl.'):
+        print(f'{theirs["model_name"]}: features pooled as timm pools them')
+    return {**theirs, 'type': 'mmdcl.TIMMBackbone'}
+
+
+def _without_tokens(
+    cfg: Config, backbone: nn.Module, features: Any
+) -> nn.Module:
+    """The same weights, and the class token or averaged patches of them."""
+    name = type(backbone).__name__
+    shape = tuple(last_output(features).shape)
+    if 'out_type' not in arguments(type(backbone)).known:
+        raise UserValueError(
+            f'{name} gives tokens {shape}, and a classifier needs one vector '
+            'an image; use --protocol knn, which averages them'
+        )
+    has_one = getattr(backbone, 'cls_token', None) is not None
+    cfg.model.backbone.out_type = 'cls_token' if has_one else 'featmap'
+    print(
+        f'{name} gives tokens {shape}: '
+        + ('the class token' if has_one else 'the average of all patches')
+        + ' goes to the classifier'
+    )
+    pooled = MODELS.build(plain_backbone(cfg.model.backbone))
+    pooled.eval()  # of upstream's backbones, returns nothing
+    return pooled
+
+
+def _one_vector(cfg: Config, features: Any) -> None:
     """Fit neck and classifier to what the backbone gives."""
     last = last_output(features)
-    if isinstance(last, Tensor) and last.ndim < 4:
-        neck = cfg.model.get('neck')
-        if neck and short_name(neck.get('type')) in POOLING:
-            cfg.model.pop('neck')
-        if last.ndim == 3 and pooled:
-            raise UserValueError(
-                f'{type(backbone).__name__} gives tokens '
-                f'{tuple(last.shape)}, and a linear classifier needs one '
-                'vector an image; set --cfg-options model.backbone.out_type='
-                'cls_token, or use --protocol knn, which averages them'
-            )
+    neck = cfg.model.get('neck')
+    maps = isinstance(last, Tensor) and last.ndim == 4
+    if maps and not neck:
+        cfg.model.neck = dict(type='GlobalAveragePooling')
+    elif not maps and neck and short_name(neck.get('type')) in POOLING:
+        cfg.model.pop('neck')
     cfg.model.head.in_channels = image_features(features).shape[1]
 
 
-def _freeze(cfg: Config) -> None:
-    """Set ``frozen_stages`` so that nothing of the backbone is trained."""
-    ours = plain_backbone(cfg.model.backbone)
-    kind = _class_of(ours['type'])
-    if 'frozen_stages' in arguments(kind).known or 'frozen_stages' in ours:
-        built = MODELS.build({**ours, 'frozen_stages': -1})
-        depths = [ours.get('frozen_stages', -1)]
-        for name in ('layers', 'stages'):
-            parts = getattr(built, name, None) or []
-            depths += [len(parts) - 1, len(parts)]
-        for depth in depths:
-            try:
-                built = MODELS.build({**ours, 'frozen_stages': depth})
-                built.train()
-            except (AssertionError, IndexError, AttributeError, ValueError):
-                continue
-            if not any(x.requires_grad for x in built.parameters()):
-                cfg.model.backbone.frozen_stages = depth
-                return
-    raise UserValueError(
-        '--protocol linear trains the classifier only, but '
-        f'{kind.__name__} cannot be frozen as a whole by its `frozen_stages`; '
-        'use --protocol knn or finetune'
-    )
-
-
-def _take_shared(cfg: Config, theirs: dict, network: nn.Module) -> None:
-    """Strides, stages and norms stay those of the detector or segmentor."""
-    ours = cfg.model.backbone
-    their_kind, our_kind = type(network).__name__, short_name(ours.type)
-    both = (their_kind, our_kind)
-    if their_kind != our_kind and not all(kind in RESNETS for kind in both):
-        raise UserValueError(
-            f'the checkpoint has a {their_kind}, but {cfg.filename} is '
-            f'for a {our_kind}; give the config of a model with that backbone '
-            'by --config'
-        )
-    if their_kind in RESNETS:
-        if our_kind != 'ResNet':
-            ours.type = str(ours.type).replace(our_kind, 'ResNet')
-        # Of the network, not of its config, which leaves out defaults.
-        ours.update({key: getattr(network, key) for key in RESNET})
-        shared_head = (cfg.model.get('roi_head') or {}).get('shared_head')
-        if shared_head:
-            shared_head.update(depth=network.depth, style=network.style)
+def _freeze(cfg: Config, backbone: nn.Module) -> None:
+    """Leave nothing of the backbone to be trained, whatever it is."""
+    backbone.train()  # in which some freeze
+    if not any(x.requires_grad for x in backbone.parameters()):
         return
-    kind = _class_of(ours.type)
-    taken = arguments(kind).known
-    swin = hasattr(network, 'arch_settings') and their_kind.startswith('Swin')
-    if swin and 'arch' not in taken:  # mmdet's or mmseg's
-        ours.update(_swin(network))
-        return
-    for key, value in theirs.items():
-        if key in taken and key not in (*KEPT, 'norm_cfg', 'out_type'):
-            ours[key] = value
-
-
-def _swin(network: Any) -> dict[str, Any]:
-    """mmpretrain's Swin in the arguments of mmdet's and mmseg's."""
-    if network.use_abs_pos_embed:
+    if short_name(cfg.model.type) != 'ImageClassifier':
         raise UserValueError(
-            'the checkpoint has absolute positions (use_abs_pos_embed), and '
-            'detectors and segmentors see images of other sizes'
+            '--protocol linear trains the classifier only, and does not know '
+            f'how to freeze the backbone of a {cfg.model.type}; give a config '
+            'with model.type=ImageClassifier'
         )
-    block = network.stages[0].blocks[0]
-    return dict(
-        embed_dims=network.embed_dims,
-        depths=tuple(network.depths),
-        num_heads=tuple(network.num_heads),
-        window_size=block.attn.w_msa.window_size[0],
-        patch_size=network.patch_embed.projection.kernel_size[0],
-        mlp_ratio=block.ffn.feedforward_channels // network.embed_dims,
-        qkv_bias=block.attn.w_msa.qkv.bias is not None,
-        convert_weights=False,
-    )
-
-
-def _norms_of_outputs(wanted: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """Norms of all maps but the last, which pretraining does not have."""
-    norms = {re.match(r'norm(\d+)\.', name) for name in wanted} - {None}
-    numbers = sorted({int(norm[1]) for norm in norms if norm})
-    return tuple(f'norm{i}.' for i in numbers[:-1])
-
-
-def _fit_heads(cfg: Config, channels: list[int]) -> None:
-    """Tell neck and heads how many channels the backbone's maps have.
-
-    What has another form than FPN or mmseg's heads is left as it is.
-    """
-    neck = cfg.model.get('neck')
-    if neck:
-        first = neck[0] if isinstance(neck, list) else neck
-        if isinstance(first.get('in_channels'), list):
-            first.in_channels = channels
-        return
-    for name in ('decode_head', 'auxiliary_head'):
-        heads = cfg.model.get(name) or []
-        for head in heads if isinstance(heads, list) else [heads]:
-            at = head.get('in_index')
-            if isinstance(at, int):
-                head.in_channels = channels[at]
-            elif at is not None:
-                head.in_channels = [channels[i] for i in at]
-    rpn = cfg.model.get('rpn_head')
-    if rpn and rpn.get('in_channels', channels[-1]) != channels[-1]:
-        raise UserValueError(
-            f'the heads of {cfg.filename} are for {rpn.in_channels} '
-            f'channels, as ResNet-50 gives, not {channels[-1]}; use a config '
-            'with FPN, which adapts'
-        )
+    cfg.model.type = 'mmdcl.FrozenBackboneClassifier'

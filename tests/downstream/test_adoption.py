@@ -133,14 +133,17 @@ def test_a_network_that_masks_is_taken_without_masks():
 
 
 def test_what_cannot_be_classified_is_said():
-    tokens = dict(VIT, out_type='raw')
-    checkpoint, _ = pretrained(tokens)
-    with pytest.raises(UserError, match=r'gives tokens .*out_type='):
-        adopt_backbone(classifier(), checkpoint)
-    adopt_backbone(classifier(), checkpoint, pooled=False)  # kNN averages
-    checkpoint, _ = pretrained(dict(SWIN, use_abs_pos_embed=True))
-    with pytest.raises(UserError, match=r'SwinTr.* cannot be frozen'):
-        adopt_backbone(classifier(), checkpoint, frozen=True)
+    checkpoint, _ = pretrained(dict(SWIN, window_size=5))
+    cfg = classifier()
+    resize = dict(type='Resize', scale=(32, 32))
+    cfg.test_dataloader = dict(dataset=dict(pipeline=[resize]))
+    with pytest.raises(UserError, match=r'no images of 32 x 32 px: .*window'):
+        adopt_backbone(cfg, checkpoint)
+    checkpoint, _ = pretrained(VIT)
+    cfg = classifier()
+    cfg.model.type = 'Own'
+    with pytest.raises(UserError, match='how to freeze the backbone of a Own'):
+        adopt_backbone(cfg, checkpoint, frozen=True)
 
 
 def test_swin_in_a_detector_has_fresh_norms_and_the_same_maps(capsys):
