@@ -58,6 +58,8 @@ class STL10(BaseDataset):
         self.split = split
         self.with_label = split != 'unlabeled'
         super().__init__(ann_file='', data_root=data_root, **kwargs)
+        if not self.with_label:
+            self._metainfo.pop('classes', None)
 
     def load_data_list(self) -> list[dict]:
         images, rest = divmod(self._file('X').stat().st_size, _BYTES)

@@ -30,6 +30,7 @@ def test_it_is_what_torchvision_reads(split, root, monkeypatch):
     for data_root in (root, root / 'stl10_binary'):
         ours = STL10(str(data_root), split)
         assert len(ours) == len(theirs) == COUNTS[split]
+        assert bool(ours.CLASSES) == (split != 'unlabeled')
         for i, (image, label) in enumerate(theirs):
             info = ours.get_data_info(i)
             assert (info['img'] == np.asarray(image)).all()
