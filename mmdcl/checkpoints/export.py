@@ -10,8 +10,10 @@ from torch import Tensor
 
 from ..errors import UserValueError
 from .reading import safetensors_for
+from .renaming import in_library, kind_of
 
 STYLES = ('torchvision', 'timm', 'detectron2', 'mmpretrain')
+_WRAPPER = 'timm_model.'
 _RESNET = re.compile(
     r'(conv1|bn1|layer[1-4]\.\d+\.(conv\d|bn\d|downsample\.[01]))\.\w+'
 )
@@ -24,25 +26,31 @@ _DETECTRON2 = re.compile(
 def rename(tensors: Mapping[str, Tensor], style: str) -> dict[str, Tensor]:
     """Tensors of a bare backbone under the names of a library.
 
-    torchvision and timm name a ResNet as OpenMMLab does. Others than ResNets
-    can be exported in the style of mmpretrain only.
+    torchvision and timm name a ResNet as OpenMMLab does. ViT, Swin and
+    ConvNeXt have other names there (:mod:`mmdcl.checkpoints.renaming`), and a
+    network of timm has a prefix in OpenMMLab's wrapper. Others can be exported
+    in the style of mmpretrain only.
 
     Args:
         tensors: By the names of the backbone itself.
         style: One of ``STYLES``.
 
     Raises:
-        ValueError: The style is unknown, or the backbone no plain ResNet.
+        ValueError: The style is unknown, or has no names for the backbone.
     """
     if style not in STYLES:
         raise UserValueError(f'`style` must be one of {STYLES}, got {style!r}')
     if style == 'mmpretrain':
         return {f'backbone.{name}': x for name, x in tensors.items()}
+    if style == 'timm' and all(name.startswith(_WRAPPER) for name in tensors):
+        return {k.removeprefix(_WRAPPER): x for k, x in tensors.items()}
+    if style in ('timm', 'torchvision') and kind_of(tensors):
+        return in_library(tensors, style)
     strange = [name for name in tensors if not _RESNET.fullmatch(name)]
     if strange:
         raise UserValueError(
-            f'only plain ResNets can be exported for {style}; this backbone '
-            f'has {", ".join(strange[:5])}'
+            f'there are no names of {style} for this backbone, which has '
+            f'{", ".join(strange[:5])}; use --style mmpretrain'
         )
     if style != 'detectron2':
         return dict(tensors)

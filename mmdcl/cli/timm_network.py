@@ -8,8 +8,10 @@ from torch import Tensor, nn
 from ..checkpoints.architecture import plain_backbone
 from ..checkpoints.channels import short_name
 from ..checkpoints.comparison import differences
+from ..checkpoints.export import rename
 from ..checkpoints.stem import widened_stem
 from ..errors import UserModuleNotFoundError, UserValueError
+from .twins import timm_twin
 
 _INSTEAD = 'any network can be exported by --style mmpretrain'
 _STEM = 64  # of timm's ResNets, whatever their width
@@ -124,10 +126,15 @@ def as_timm(
             arguments['in_chans'] = channels
         theirs = timm_network(backbone['model_name'], arguments, bare)
         return theirs, backbone
-    raise UserValueError(
-        f'{type(ours).__name__} has no name in timm that is known here; '
-        'any network can be exported by --style mmpretrain'
-    )
+    name, arguments = timm_twin(ours)
+    theirs = timm_network(name, arguments, rename(tensors, 'timm'))
+    return theirs, _as_backbone(theirs)
+
+
+def _as_backbone(theirs: TimmNetwork) -> dict[str, Any]:
+    arguments = dict(theirs.arguments)
+    arguments['in_channels'] = arguments.pop('in_chans', 3)
+    return dict(type='mmdcl.TIMMBackbone', model_name=theirs.name, **arguments)
 
 
 def is_resnet(ours: nn.Module) -> bool:

@@ -21,6 +21,7 @@ from torch import nn
 
 from ..checkpoints.architecture import plain_backbone
 from ..errors import UserModuleNotFoundError, UserValueError
+from ..registry import MODELS as OURS
 
 _SCOPES = ('mmpretrain', 'mmdet', 'mmseg', 'mmdcl', 'mmcv', 'mmengine')
 _ROOMS = (
@@ -280,5 +281,6 @@ def _register() -> None:
         init_default_scope('mmpretrain')
     import mmpretrain.models  # noqa: F401 - it takes seconds
 
+    OURS.import_from_location()
     with upstream.MODELS.switch_scope_and_registry(None) as registry:
         registry.import_from_location()
