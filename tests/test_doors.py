@@ -47,7 +47,7 @@ MAY_IMPORT = {
     'cli': {'torch', 'mmdcl', 'mmdcl.cli', 'mmdcl.configs', 'mmdcl.command'}
     | {'torchvision', 'timm', 'detectron2'}  # what weights are exported for
     | {f'mmdcl.{x}' for x in ('checkpoints', 'engine', 'registry')}
-    | {f'mmdcl.{x}' for x in ('constructors', 'downstream')}
+    | {f'mmdcl.{x}' for x in ('constructors', 'datasets', 'downstream')}
     | {f'mmdcl.{x}' for x in ('functional', 'models')}
     | {'rich', 'mmdcl.report', 'mmdcl.provenance', 'mmdcl.hub'}
     | {'mmdcl.protocols', 'mmdcl.feature_files'}

@@ -32,6 +32,12 @@ def _of_training(parser: argparse.ArgumentParser) -> None:
         '--no-validate', action='store_true', help='train without validation'
     )
     parser.add_argument(
+        '--train-on-evaluation',
+        action='store_true',
+        help='train even on images that are validated or tested on; without '
+        'it they are refused',
+    )
+    parser.add_argument(
         '--no-report',
         action='store_true',
         help='do not write report.html at the end; `mmdcl report WORK_DIR` '

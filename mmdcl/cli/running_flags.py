@@ -24,7 +24,9 @@ def of_running(parser: argparse.ArgumentParser) -> None:
         'the checkpoint and the seed below it',
     )
     parser.add_argument(
-        '--data-root', help='folder of the images, for all dataloaders'
+        '--data-root',
+        help='folder of the images, for all dataloaders; for '
+        'dcl_resnet50_1xb64_images a list or a table of them, too',
     )
     parser.add_argument(
         '--gpus',

@@ -14,6 +14,7 @@ from .configuration import (
     load_config,
     mixed_precision,
 )
+from .own_images import allow_evaluation_images, fit_to_labels
 from .resuming import prepare_training
 from .running import build_runner
 
@@ -46,6 +47,9 @@ def run(args: argparse.Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     never = dict(persistent_workers=False)
     finish_config(cfg, args, **(never if args.no_persistent_workers else {}))
+    fit_to_labels(cfg)
+    if args.train_on_evaluation:
+        allow_evaluation_images(cfg)
     add_backends(cfg, args.log)
     prepare_training(cfg, args.resume, args.resume_with_changes, args.trust)
     runner = build_runner(cfg)

@@ -6,7 +6,7 @@ Nothing is decoded and nothing is said here: :class:`~mmdcl.Images` does.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from os.path import isdir, isfile, join
+from os.path import expanduser, isdir, isfile, join
 
 from ..errors import UserFileNotFoundError, UserValueError
 from .class_folders import class_folders, split_folders
@@ -91,6 +91,7 @@ def collect(
         FileNotFoundError: As of :class:`mmdcl.Images`.
         ValueError: As of :class:`mmdcl.Images`.
     """
+    data_root = expanduser(data_root)
     if '://' in data_root:
         raise UserValueError(
             f'mmdcl.Images reads local folders and lists, not {data_root}; '

@@ -177,7 +177,7 @@ def _at(dataset: Mapping[str, Any], root: str | Path | None) -> dict:
     if root is not None:
         here['data_root'] = str(root)
     folder = str(here.get('data_root') or '.')
-    if '://' not in folder and not Path(folder).is_dir():
+    if '://' not in folder and not Path(folder).exists():
         raise UserFileNotFoundError(
             f'there is no folder {Path(folder).absolute()}, where the images '
             'are by the config; give their folder by --data-root'
