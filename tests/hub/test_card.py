@@ -136,7 +136,7 @@ def test_what_is_not_known_is_not_said():
     assert 'Nothing is recorded of it.' in text
     assert 'None was given with these weights' in text
     assert 'without labels' not in text
-    assert 'torchvision and detectron2 have no such network.' in text
+    assert 'torchvision and detectron2 have no such network' in text
     data = ModelCard(text).data.to_dict()
     assert not {'license', 'datasets', 'model-index'} & data.keys()
 

@@ -1,6 +1,8 @@
 """The same features from the folder, to the last bit, or no folder."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 import timm
@@ -20,6 +22,8 @@ from mmdcl.hub.timm_folder import Inputs
 
 RGB = dict(mean=[127.5] * 3, std=[51.0] * 3, to_rgb=True)
 SLIM = dict(type='ResNet', depth=18, base_channels=8, stem_channels=8)
+VIT = dict(embed_dims=12, num_layers=2, num_heads=2, feedforward_channels=24)
+VIT = dict(type='VisionTransformer', arch=VIT, img_size=48, patch_size=16)
 WORDS = ['a.pth', 'model', '--style', 'timm-hub']
 
 
@@ -56,6 +60,7 @@ def export(*flags):
 
 
 def features(network, channels=3):
+    torch.manual_seed(0)
     images = torch.randn(3, channels, 48, 48)
     with torch.no_grad():
         ours = command.features(network, images)
@@ -112,8 +117,8 @@ def test_features_are_the_same(backbone, arguments, stem, pretrained, capsys):
 
 @pytest.mark.parametrize(
     'backbone',
-    [SLIM, dict(type='mmdcl.TIMMBackbone', model_name='test_convnext')],
-    ids=['slim', 'timm'],
+    [SLIM, dict(type='mmdcl.TIMMBackbone', model_name='test_convnext'), VIT],
+    ids=['slim', 'timm', 'vit'],
 )
 def test_the_file_says_what_it_is(backbone, pretrained):
     """In mmpretrain's words, as whoever reads it by an address needs."""
@@ -132,6 +137,14 @@ def test_the_file_says_what_it_is(backbone, pretrained):
     assert torch.equal(ours, theirs)
     exact, _ = features(network)
     assert not torch.equal(exact, ours)
+    torch.testing.assert_close(exact, ours, atol=0.01, rtol=0.01)
+    blocks = Path('model/README.md').read_text().split('```')[1::2]
+    [block] = [x for x in blocks if 'from mmpretrain' in x]
+    names = dict(images=torch.randn(2, 3, 48, 48))
+    exec(block.removeprefix('python'), names)
+    state = names['backbone'].state_dict()
+    for name, tensor in found.tensors.items():
+        assert torch.equal(state[name], tensor)
 
 
 def test_a_folder_is_whole_or_not_there(pretrained, tmp_path, monkeypatch):
@@ -183,7 +196,7 @@ def test_what_is_there_stays(pretrained, tmp_path):
         (
             dict(type='MobileNetV2', widen_factor=0.1),
             RGB,
-            r'MobileNetV2 has no name in timm',
+            r'timm has no MobileNetV2.*--style mmpretrain',
         ),
     ],
 )
@@ -228,6 +241,12 @@ def test_names_are_looked_at_first(words, message):
     flags = ['none.pth', *words, '--style', 'timm-hub']
     with pytest.raises(ValueError, match=message):
         command.run(parse('export', flags))
+
+
+def test_timm_is_asked_for_first(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'timm', None)
+    with pytest.raises(ModuleNotFoundError, match='pip install timm'):
+        command.run(parse('export', ['none.pth', *WORDS[1:]]))
 
 
 def test_inputs_of_small_images():
