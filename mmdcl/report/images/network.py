@@ -157,10 +157,11 @@ def _config(
     if config is not None:
         return Config.fromfile(config)
     data = pretraining_config(content)
-    if not (data.get('model') or {}).get('type'):
+    model = data.get('model') or {}
+    if 'type' not in model:
+        lacks = 'what images it is of' if model else 'what network it is'
         raise UserValueError(
-            f'{path} does not say what network it is; give its config by '
-            '--config'
+            f'{path} does not say {lacks}; give its config by --config'
         )
     if trust:
         return Config.fromstring(content['meta']['cfg'], '.py')
