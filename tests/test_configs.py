@@ -37,7 +37,8 @@ def test_model_and_pipelines_build(path):
         first = dataset.pipeline[0]['type']
         reads = dataset.type.removeprefix('mmdcl.') in IN_MEMORY
         if cfg.model.type.startswith('mmdcl.'):
-            assert reads or first == 'mmdcl.LoadImageFromFile'
+            bands = 'mmdcl.LoadMultichannelImage'
+            assert reads or first in ('mmdcl.LoadImageFromFile', bands)
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)

@@ -116,6 +116,7 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
     # Not before mmcv has its operators, and a checkpoint is there.
     from ..downstream.adoption import adopt_backbone
+    from ..downstream.bands import adopt_bands
     from ..downstream.classes import fit_classes
     from ..downstream.labels import check_labels, check_parts
     from ..downstream.weights import WeightsCheck, no_other_weights
@@ -125,6 +126,7 @@ def run(args: argparse.Namespace) -> None:
     needs = 'train_cfg' if trains else 'test_cfg'
     cfg = load_config(args)
     check_parts(cfg, needs)
+    adopt_bands(cfg, checkpoint)
     apply_flags(cfg, args)
     find_splits(cfg, args.data_root)
     finish_config(cfg, args)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import tifffile
 
 IMAGENET = tuple(f'n0144076{i}' for i in range(4))
 CIFAR10 = ('airplane', 'automobile', 'bird', 'cat', 'deer')
@@ -88,3 +89,23 @@ def voc_annotation(boxes: list[tuple], width: int, height: int) -> str:
         objects += f'<bndbox>{box}</bndbox></object>'
     size = f'<size><width>{width}</width><height>{height}</height></size>'
     return f'<annotation>{size}{objects}</annotation>'
+
+
+def multichannel(folder: Path) -> None:
+    """Two classes of 5 channels and 16 bits, one brighter in the last.
+
+    ``train`` with 24 images of each, ``val`` with 16.
+    """
+    generator = np.random.default_rng(0)
+    for split, each in (('train', 24), ('val', 16)):
+        for label, name in enumerate(('forest', 'water')):
+            folder.joinpath(split, name).mkdir(parents=True)
+            for i in range(each):
+                values = generator.normal(9000, 800, (40, 40, 5))
+                values[..., 4] += 6000 * label
+                tifffile.imwrite(
+                    folder / split / name / f'{i}.tif',
+                    values.astype(np.uint16),
+                    photometric='minisblack',
+                    planarconfig='contig',
+                )

@@ -13,6 +13,7 @@ LEFT_OUT = {
     "pip install 'mmdcl[onedl,demo]'": _INSTALLS,
     "pip install 'mmdcl[det]' 'mmdcl[seg]'": _INSTALLS,
     "pip install -c constraints.txt '.[bench]'": _INSTALLS,
+    "pip install 'mmdcl[multichannel]'": _INSTALLS,
     'make demo': 'is `mmdcl demo` in an environment of its own',
     'make test': 'is what runs this',
     'bash tools/build_mmcv.sh': 'compiles for a quarter of an hour',

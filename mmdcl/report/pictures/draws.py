@@ -194,10 +194,10 @@ def _bands(transform: Any, draw: Draw) -> list[str]:
         return []
     gains, offsets = draw.values['random_gains']
     texts = []
-    for sign, values in ((TIMES, gains), ('+', offsets)):
+    for word, values in ((f'bands {TIMES}', gains), ('offset', offsets)):
         low, high = min(values), max(values)
         upper = '' if f'{low:.2f}' == f'{high:.2f}' else f' to {high:.2f}'
-        texts.append(f'bands {sign} {low:.2f}{upper}')
+        texts.append(f'{word} {low:.2f}{upper}')
     return texts
 
 

@@ -1,0 +1,72 @@
+"""Images of many channels, read in a benchmark as they were in pretraining."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from ..checkpoints.architecture import pretraining_config
+from ..checkpoints.channels import short_name
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+_LOADER = 'LoadMultichannelImage'
+# Of the loader, and nothing else that a stranger's config may name.
+_SETTINGS = ('channels', 'bands', 'nodata')
+
+
+def adopt_bands(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
+    """Give a benchmark of RGB files the loader, mean and std of pretraining.
+
+    Args:
+        cfg: Of the benchmark, changed in place if the checkpoint was
+            pretrained on images of ``mmdcl.LoadMultichannelImage``.
+        checkpoint: Of :func:`mmdcl.checkpoints.read_checkpoint`.
+
+    Returns:
+        Whether it was, and the benchmark reads RGB files.
+    """
+    then = pretraining_config(checkpoint)
+    loader = then.get('train_dataloader')
+    dataset = next(_datasets((loader or {}).get('dataset')), {})
+    load = next(_steps(dataset, _LOADER), None)
+    theirs = (then.get('model') or {}).get('data_preprocessor')
+    theirs = theirs or then.get('data_preprocessor') or {}
+    if load is None:
+        return False
+    settings = {key: load[key] for key in _SETTINGS if key in load}
+    found = False
+    for name in _LOADERS:
+        for ours in _datasets((cfg.get(name) or {}).get('dataset')):
+            for step in _steps(ours, 'LoadImageFromFile'):
+                step.clear()
+                step.update(type=f'mmdcl.{_LOADER}', **settings)
+                found = True
+                if 'extensions' in dataset:
+                    ours['extensions'] = tuple(dataset['extensions'])
+    if not found:
+        return False
+    for owner in (cfg, cfg.model):
+        if isinstance(owner.get('data_preprocessor'), dict):
+            owner.data_preprocessor.update(
+                mean=theirs.get('mean'), std=theirs.get('std'), to_rgb=False
+            )
+    print(f'images as in pretraining: by mmdcl.{_LOADER}, with mean and std')
+    return True
+
+
+def _datasets(config: Any) -> Iterator[Any]:
+    """Inside of whatever wraps them."""
+    if not isinstance(config, Mapping):
+        return
+    inner = config.get('datasets') or [config.get('dataset')]
+    for wrapped in inner:
+        if wrapped is None:
+            yield config
+        else:
+            yield from _datasets(wrapped)
+
+
+def _steps(dataset: Any, kind: str) -> Iterator[Any]:
+    for step in dataset.get('pipeline') or []:
+        if isinstance(step, dict) and short_name(step.get('type')) == kind:
+            yield step
