@@ -13,6 +13,7 @@ from mmengine.registry import DATASETS, MODELS
 from ..checkpoints.architecture import plain_backbone
 from ..engine.class_check import few
 from ..errors import UserValueError
+from .categories import check_categories
 
 HEADS = ('head', 'roi_head', 'bbox_head', 'mask_head', 'decode_head')
 HEADS += ('auxiliary_head',)
@@ -49,16 +50,20 @@ def check_labels(cfg: Config, classifier: bool = True) -> None:
     """
     for name in PARTS:
         where = f'{name}.dataset ({cfg[name].dataset.type})'
+        if classifier:
+            check_categories(where, cfg[name].dataset)
         dataset = _build(where, cfg[name].dataset)
         if classifier:
+            heads = dict(_num_classes(cfg.model, 'model'))
             for classes in _classes(dataset):
-                for head, count in _num_classes(cfg.model, 'model'):
-                    if len(classes) != count:
-                        raise UserValueError(
-                            f'{where} has {len(classes)} classes, but '
-                            f'the model has {count}; set --cfg-options '
-                            f'{head}={len(classes)}'
-                        )
+                wrong = {k: n for k, n in heads.items() if n != len(classes)}
+                if wrong:
+                    options = [f'{head}={len(classes)}' for head in wrong]
+                    raise UserValueError(
+                        f'{where} has {len(classes)} classes, but the model '
+                        f'has {next(iter(wrong.values()))}; set '
+                        f'--cfg-options {" ".join(options)}'
+                    )
         if 'head' in cfg.model:
             number = cfg.model.head.get('num_classes') if classifier else None
             _check_image_labels(where, dataset, number)
