@@ -1,0 +1,5 @@
+# A linear probe of each layer of the frozen network, STL-10.
+_base_ = './knn_stl10.py'
+
+test_evaluator = []  # the loop's own metrics
+test_cfg = dict(_delete_=True, type='mmdcl.LayersTestLoop')
