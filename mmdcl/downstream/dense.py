@@ -131,6 +131,10 @@ def take_shared(cfg: Config, theirs: dict, network: nn.Module) -> None:
                 'leave it out by --cfg-options model.backbone.dcn=None'
             )
         return
+    if hasattr(network, 'timm_model'):
+        aside = (*KEPT, 'type', 'features_only')
+        ours.update({k: x for k, x in theirs.items() if k not in aside})
+        return
     kind = class_of(ours.type)
     taken = arguments(kind).known
     swin = hasattr(network, 'arch_settings') and their_kind.startswith('Swin')
