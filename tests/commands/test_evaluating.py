@@ -55,13 +55,13 @@ def test_knn(place, resnet50):
         ('--protocol linear --dataset imagenet', drawn.IMAGENET, False),
         ('--fraction 0.1', drawn.IMAGENET, True),
         ('--protocol finetune', drawn.IMAGENET, True),
-        ('--dataset folder --data-root FOLDER', ('cat', 'dog', 'fox'), False),
+        ('--protocol linear --dataset folder', ('cat', 'dog', 'fox'), False),
     ],
     ids=['linear', 'few-labels', 'finetune', 'folder'],
 )
 def test_classification(place, resnet50, part, classes, moved):
     options, instead = [*ONE_EPOCH], {}
-    if 'FOLDER' in part:
+    if 'folder' in part:
         instead = {'FOLDER': 'pets'}
         for i, split in enumerate(('train', 'test')):
             folder = place / 'pets' / split
