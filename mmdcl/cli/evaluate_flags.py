@@ -107,8 +107,8 @@ def check_evaluate(
             parser.error(
                 f'{flag} is for protocols that train, {args.protocol} does not'
             )
-    ranks = args.gpus if args.gpus is not None else 1
-    if args.protocol in FROZEN and (ranks > 1 or args.launcher != 'none'):
+    several = args.gpus is not None or args.launcher != 'none'
+    if args.protocol in FROZEN and several:
         parser.error(
             f'--protocol {args.protocol} runs in one process; leave out '
             '--gpus and --launcher'

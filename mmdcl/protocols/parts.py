@@ -65,8 +65,8 @@ def one_vector(output: Any, backbone: nn.Module) -> Tensor:
     """What a stage or block gives, as one vector an image.
 
     Maps are averaged over positions. Of tokens it is the class token, if that
-    is what the backbone gives in the end (``out_type='cls_token'``), or else
-    the average of those of patches.
+    is what the backbone gives in the end (``out_type='cls_token'``, timm's
+    ``global_pool='token'``), or else the average of those of patches.
 
     Args:
         output: A tensor, or a tuple of which the first counts.
@@ -79,7 +79,8 @@ def one_vector(output: Any, backbone: nn.Module) -> Tensor:
         output = output[0]
     inner = getattr(backbone, 'timm_model', backbone)
     if isinstance(output, Tensor) and output.ndim == 3:
-        if getattr(backbone, 'out_type', None) == 'cls_token':
+        ends = getattr(backbone, 'out_type', getattr(inner, 'global_pool', ''))
+        if ends in ('cls_token', 'token'):
             return output[:, 0].float()
         extra = getattr(inner, 'num_extra_tokens', 0)
         extra = getattr(inner, 'num_prefix_tokens', extra)

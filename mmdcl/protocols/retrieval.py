@@ -15,7 +15,7 @@ from .layers import require_single
 from .loop import FrozenTestLoop
 from .targets import Targets
 
-_ENTRIES = 2**25  # of the table of cosines that is held at a time
+_ENTRIES = 2**23  # of the table of cosines that is held at a time
 
 
 @torch.no_grad()

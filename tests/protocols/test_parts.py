@@ -32,6 +32,23 @@ BACKBONES = {
         type='ConvNeXt', arch=dict(depths=[1, 1], channels=[4, 8])
     ),
     'timm': dict(type='TIMMBackbone', model_name='resnet10t'),
+    'timm, tokens': dict(
+        type='mmdcl.TIMMBackbone',
+        model_name='vit_tiny_patch16_224',
+        img_size=32,
+        embed_dim=12,
+        depth=2,
+        num_heads=2,
+    ),
+    'timm, channels last': dict(
+        type='mmdcl.TIMMBackbone',
+        model_name='swin_tiny_patch4_window7_224',
+        img_size=32,
+        embed_dim=12,
+        depths=(1, 1),
+        num_heads=(1, 2),
+        window_size=4,
+    ),
 }
 NAMES = {
     'ResNet': [f'layer{i}' for i in range(1, 5)],
@@ -40,7 +57,11 @@ NAMES = {
     'Swin': ['stages.0', 'stages.1'],
     'ConvNeXt': ['stages.0', 'stages.1'],
     'timm': [f'layer{i}' for i in range(1, 5)],
+    'timm, tokens': ['blocks.0', 'blocks.1'],
+    'timm, channels last': ['layers.0', 'layers.1'],
 }
+WIDTHS = {'timm, tokens': [12, 12], 'timm, channels last': [12, 24]}
+WIDTHS |= {'Swin': [8, 16], 'ConvNeXt': [4, 8]}
 
 
 def built(kind):
@@ -60,6 +81,8 @@ def test_each_part_gives_a_vector(kind):
         backbone(images)
     assert list(heard) == NAMES[kind]
     assert all(x.shape[:1] == (2,) and x.ndim == 2 for x in heard.values())
+    if kind in WIDTHS:
+        assert [x.shape[1] for x in heard.values()] == WIDTHS[kind]
     seen = {name: x.clone() for name, x in heard.items()}
     backbone(images + 1)
     for name, x in heard.items():  # nobody listens any more
