@@ -144,7 +144,7 @@ class LoadMultichannelImage(LoadImageFromFile):
         if str(times).strip('0') == '1':  # 1, 10, 100, ...
             print_log(
                 f'{path}: {missing.mean():.1%} of its values are no data and '
-                f'get the mean of their band; {times} such images so far',
+                f'get the mean of their band (so far in {times} images)',
                 'current',
                 logging.WARNING,
             )

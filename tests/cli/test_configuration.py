@@ -206,3 +206,8 @@ def test_fast_merges_what_fits_and_says_what_does_not(capsys):
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
     assert 'views' not in cfg.default_hooks
     assert capsys.readouterr().out.count('left out') == 3
+    bands = 'dcl_resnet50_1xb64_multichannel'
+    cfg = Config.fromfile(IMAGENET.replace('dcl_resnet50_8xb32', bands))
+    configuration.fast_config(cfg)
+    assert 'views' not in cfg.default_hooks
+    assert 'three channels of 8 bits' in capsys.readouterr().out

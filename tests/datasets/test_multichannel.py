@@ -116,7 +116,7 @@ def test_what_is_missing_gets_the_mean_of_its_band(how, tmp_path, monkeypatch):
     share = f'{10 / MEASURED.size:.1%} of its values are no data'
     for line, times in zip(said, (1, 10), strict=True):
         assert share in line
-        assert f'{times} such images so far' in line
+        assert f'(so far in {times} images)' in line
 
 
 @pytest.mark.parametrize(
