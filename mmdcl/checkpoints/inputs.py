@@ -43,7 +43,7 @@ def inputs_of(config: Mapping[str, Any], channels: int) -> Inputs:
                 f'data_preprocessor.{key} of the config has {len(numbers)} '
                 f'numbers, and the network takes {channels} channels'
             )
-        found[key] = tuple(float(x) / 255 for x in numbers)
+        found[key] = tuple(round(float(x) / 255, 10) for x in numbers)
     return Inputs(**found, **_view(config)._asdict())
 
 

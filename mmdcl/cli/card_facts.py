@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checkpoints.architecture import pretraining_config
 from ..checkpoints.channels import short_name
 from ..checkpoints.inputs import steps_of
 from ..errors import UserError, UserFileNotFoundError, UserValueError
@@ -54,20 +55,19 @@ _OF_CONFIG = {
 
 
 def training_facts(
-    args: argparse.Namespace,
-    checkpoint: Mapping[str, Any],
-    config: Mapping[str, Any],
+    args: argparse.Namespace, checkpoint: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Of the run that wrote a checkpoint, or else of its config.
+    """Of the run that wrote a checkpoint, or else of the config in it.
 
-    No place on this machine is told: a card is published.
+    No place on this machine is told: a card is published. Nothing is told of
+    a checkpoint that does not say itself that it was trained so: a config
+    that fits, or a run that lies beside it, may be another's.
 
     Args:
         args: ``checkpoint``, its file; ``run``, the work_dir, by default the
             folder of the file; ``results``, a file of ``mmdcl evaluate``, by
             default what is found about the run; ``prefix``.
         checkpoint: What is in the file.
-        config: Of the pretraining.
 
     Returns:
         Arguments of :class:`mmdcl.hub.card.Facts`.
@@ -75,7 +75,8 @@ def training_facts(
     Raises:
         UserError: The run or the results that were asked for are not there.
     """
-    run = _run(args)
+    config = pretraining_config(checkpoint)
+    run = _run(args, 'train_dataloader' in config)
     found = known(run) if run else facts_of_config(config)
     kind = str(found.get('data') or '').partition(',')[0].partition(' in ')[0]
     images = found.get('images')
@@ -102,10 +103,10 @@ def training_facts(
     )
 
 
-def _run(args: argparse.Namespace) -> 'RunFolder | None':
+def _run(args: argparse.Namespace, trained: bool) -> 'RunFolder | None':
     if args.run:
         return read_run(args.run)
-    if is_address(args.checkpoint):
+    if is_address(args.checkpoint) or not trained:
         return None
     try:
         return read_run(Path(args.checkpoint).parent)

@@ -48,7 +48,7 @@ def write_folder(args: argparse.Namespace) -> None:
     ours.load_state_dict(found.tensors, strict=False)
     theirs, backbone = as_timm(ours, config['model']['backbone'])
     inputs = inputs_of(config, theirs.arguments.get('in_chans', 3))
-    told = training_facts(args, checkpoint, config)
+    told = training_facts(args, checkpoint)
     with whole(out) as part:
         size = write_config(theirs.network, theirs.arguments, inputs, part)
         images = torch.randn(_IMAGES, *size)

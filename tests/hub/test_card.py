@@ -156,20 +156,21 @@ RECIPE = dict(
 )
 
 
+CONFIG = "model = dict(type='mmdcl.SimCLR')\ntrain_dataloader = dict()\n"
+
+
 @pytest.fixture
 def told(tmp_path):
     """Facts of a run, of its checkpoint after so many epochs."""
     work_dir = tmp_path / 'run'
     write_run(work_dir, recipe=RECIPE)
 
-    def tell(epoch, *flags):
+    def tell(epoch, *flags, cfg=CONFIG):
         path = work_dir / f'epoch_{epoch}.pth'
         torch.save({}, path)
         words = [str(path), 'out', '--style', 'timm-hub', *flags]
-        meta = dict(epoch=epoch, iter=20 * epoch)
-        config = dict(model=dict(type='mmdcl.SimCLR'))
-        args = parse('export', words)
-        return training_facts(args, dict(meta=meta), config)
+        meta = dict(epoch=epoch, iter=20 * epoch, cfg=cfg)
+        return training_facts(parse('export', words), dict(meta=meta))
 
     return tell
 
@@ -184,6 +185,13 @@ def test_the_card_tells_of_the_run(told):
     assert f'| `data.ann_file` | ... | {DASH} |' in text
     assert '| kNN | 20 | 66.15 |' in text  # untrained, and after epoch 5
     assert 'jane' not in text
+
+
+def test_a_run_beside_weights_may_be_anothers(told):
+    text = card(**told(5, cfg=None))
+    assert '| these weights | epoch 5 |' in text  # by the file itself
+    assert 'without labels' not in text
+    assert not any(x in text for x in ('seed |', 'Digits', 'SimCLR'))
 
 
 def test_results_are_of_these_very_weights(told, tmp_path):

@@ -256,7 +256,7 @@ def test_inputs_of_small_images():
     )
     dataset = dict(dataset=dict(type='CIFAR10', pipeline=steps))
     config = dict(train_dataloader=dict(dataset=dataset))
-    none = (0.0,) * 3, (1 / 255,) * 3
+    none = (0.0,) * 3, (round(1 / 255, 10),) * 3
     assert inputs_of(config, 3) == Inputs(*none, 32, 1.0, 'nearest')
     assert inputs_of({}, 3) == Inputs(*none, 224, 0.875, 'bicubic')
 
