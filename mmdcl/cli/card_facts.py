@@ -1,14 +1,14 @@
 """What the card of a model tells of its training, out of run and config."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.architecture import pretraining_config
 from ..checkpoints.channels import short_name
 from ..checkpoints.inputs import steps_of
-from ..errors import UserError, UserFileNotFoundError, UserValueError
+from ..errors import UserError
 from ..hub.addresses import is_address
 from ..hub.results import is_private, results_of
 from ..report.page.sections.card import card, changes
@@ -17,9 +17,9 @@ from ..report.runs.config_facts import (
     number_or_none,
     whole_or_none,
 )
-from ..report.runs.facts import accuracies, known
+from ..report.runs.facts import known
 from ..report.runs.folder import read_run
-from ..report.runs.records import read_lines
+from .card_results import lines_about, while_training
 
 if TYPE_CHECKING:
     from ..report.runs.folder import RunFolder
@@ -97,8 +97,8 @@ def training_facts(
             for key, *values in changed
             if not key.endswith('seed')
         ],
-        results=results_of(_lines(args, run)),
-        validation=_validation(run, checkpoint, found) if run else {},
+        results=results_of(lines_about(args, run)),
+        validation=while_training(run, checkpoint, found) if run else {},
         ignored=_listed([x for name, x in _VIEWS.items() if name in seen]),
     )
 
@@ -153,59 +153,6 @@ def _done(checkpoint: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 def _setting(value: Any) -> str:
     text = str(value)
     return '...' if is_private(text) or len(text) > _LONGEST else text
-
-
-def _lines(
-    args: argparse.Namespace, run: 'RunFolder | None'
-) -> Iterable[Mapping[str, Any]]:
-    """About these very weights."""
-    named = Path(args.checkpoint)
-    if args.results:
-        path = Path(args.results)
-        if not path.is_file():
-            raise UserFileNotFoundError(
-                f'--results: no file {path}; `mmdcl evaluate` writes it'
-            )
-        there = read_lines(path)
-    else:
-        there = run.evaluations if run else []
-    lines = [
-        x
-        for x in there
-        if Path(str(x.get('checkpoint'))).name == named.name
-        and x.get('prefix') == args.prefix
-    ]
-    if args.results:
-        folder = named.resolve().parent.name
-        lines = [
-            x
-            for x in lines
-            if Path(str(x['checkpoint'])).parent.name in (folder, '')
-        ]
-    if args.results and not lines:
-        others = sorted({str(x.get('checkpoint')) for x in there})
-        raise UserValueError(
-            f'--results {args.results} has no line about {args.checkpoint}'
-            f'; it has {", ".join(others[:3]) or "none at all"}'
-        )
-    return lines
-
-
-def _validation(
-    run: 'RunFolder', checkpoint: Mapping[str, Any], found: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What was measured when these weights were written."""
-    meta = checkpoint.get('meta')
-    meta = meta if isinstance(meta, Mapping) else {}
-    step = meta.get('epoch' if run.unit == 'epoch' else 'iter')
-    now = [x for x in run.validation if x.get('step') == step]
-    rows = []
-    for each in accuracies(run):
-        if now and each['key'] in now[-1]:
-            first = each['first'] if each['untrained'] else None
-            rows.append((each['name'], first, now[-1][each['key']]))
-    how = str(found.get('validation') or 'the validation of its config')
-    return dict(how=how, rows=rows) if rows else {}
 
 
 def _listed(words: list[str]) -> str:
