@@ -9,7 +9,7 @@ from torch import nn
 
 from ..errors import UserValueError
 from ..sync_bn import without_sync_bn
-from .channels import channel_order
+from .channels import channel_order, trained_order
 from .config_text import as_data, assignments
 
 _INSTEAD = 'give the config of its network by --config'
@@ -39,8 +39,9 @@ def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     meta = meta if isinstance(meta, Mapping) else {}
     text = meta.get('cfg')
     if not isinstance(text, str):
-        model = meta.get('model')  # of a `.safetensors`
-        return {'model': model} if isinstance(model, dict) else {}
+        network = meta.get('network')  # of a `.safetensors`
+        network = network if isinstance(network, Mapping) else {}
+        return dict(network) if isinstance(network.get('model'), dict) else {}
     try:
         assigned = assignments(text)
     except ValueError as error:
@@ -178,9 +179,7 @@ def preprocessing_differences(
     before = bool(then.get('to_rgb') or then.get('bgr_to_rgb'))
     now = getattr(preprocessor, 'to_rgb', False)  # ClsDataPreprocessor
     now = bool(getattr(preprocessor, '_channel_conversion', now))
-    loader = pretraining.get('train_dataloader')
-    dataset_then = loader.get('dataset') if isinstance(loader, dict) else None
-    orders = channel_order(dataset_then, before), channel_order(dataset, now)
+    orders = trained_order(pretraining), channel_order(dataset, now)
     if None not in orders:
         if orders[0] != orders[1]:
             then_order, here = (str(order).upper() for order in orders)

@@ -12,6 +12,29 @@ def short_name(kind: Any) -> str:
     return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
+def trained_order(pretraining: Mapping[str, Any]) -> str | None:
+    """``'rgb'`` or ``'bgr'``: what reached a network in pretraining.
+
+    Args:
+        pretraining: Of
+            :func:`mmdcl.checkpoints.architecture.pretraining_config`.
+
+    Returns:
+        None where that is not known.
+    """
+    if pretraining.get('channel_order') in _OTHER:  # an export says it
+        return pretraining['channel_order']
+    model = pretraining.get('model') or {}
+    then = model.get('data_preprocessor') or pretraining.get(
+        'data_preprocessor'
+    )
+    then = then or {}
+    loader = pretraining.get('train_dataloader')
+    dataset = loader.get('dataset') if isinstance(loader, Mapping) else None
+    turned = bool(then.get('to_rgb') or then.get('bgr_to_rgb'))
+    return channel_order(dataset, turned)
+
+
 def channel_order(dataset: Any, turned_around: bool) -> str | None:
     """``'rgb'`` or ``'bgr'``: what reaches the network.
 

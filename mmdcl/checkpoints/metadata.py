@@ -1,8 +1,9 @@
 """What network a ``.safetensors`` holds, in the words of the file itself.
 
-The format has tensors and texts and no config. Two texts of ours name the
+The format has tensors and texts and no config. Texts of ours name the
 backbone and the preprocessing, as JSON: data, like the config in a ``.pth``,
-and built by the same list of what is built for strangers.
+and built by the same list of what is built for strangers. A third says
+whether it saw RGB or BGR, which otherwise depends on the dataset.
 """
 
 import json
@@ -15,9 +16,11 @@ from .architecture import (
     pretrained_backbone,
     pretraining_config,
 )
+from .channels import trained_order
 
 BACKBONE = 'mmdcl.backbone'
 PREPROCESSOR = 'mmdcl.data_preprocessor'
+ORDER = 'mmdcl.channel_order'
 _KEYS = {BACKBONE: 'backbone', PREPROCESSOR: 'data_preprocessor'}
 _LONGEST = 100_000  # characters; a config of a backbone has hundreds
 
@@ -25,6 +28,7 @@ _LONGEST = 100_000  # characters; a config of a backbone has hundreds
 def as_metadata(
     backbone: Mapping[str, Any] | None = None,
     data_preprocessor: Mapping[str, Any] | None = None,
+    channel_order: str | None = None,
 ) -> dict[str, str]:
     """Texts to be written beside the tensors of a network.
 
@@ -32,9 +36,13 @@ def as_metadata(
         backbone: Config in the words of mmpretrain, without what loads other
             weights: of :func:`mmdcl.checkpoints.architecture.plain_backbone`.
         data_preprocessor: Config of how images reach it.
+        channel_order: ``'rgb'`` or ``'bgr'``, where it is known: of
+            :func:`mmdcl.checkpoints.channels.trained_order`.
     """
     parts = {BACKBONE: backbone, PREPROCESSOR: data_preprocessor}
     texts = {key: json.dumps(part) for key, part in parts.items() if part}
+    if channel_order:
+        texts[ORDER] = channel_order
     return {'format': 'pt', **texts}
 
 
@@ -53,11 +61,14 @@ def metadata_of(checkpoint: Mapping[str, Any]) -> dict[str, str]:
     return as_metadata(
         plain_backbone(pretrained_backbone(checkpoint)),
         preprocessor or config.get('data_preprocessor'),
+        trained_order(config),
     )
 
 
-def model_of(metadata: Mapping[str, str] | None, name: str) -> dict[str, Any]:
-    """The ``model`` that the texts of a file speak of; empty if they do not.
+def network_of(
+    metadata: Mapping[str, str] | None, name: str
+) -> dict[str, Any]:
+    """What the texts of a file say, as part of a config; empty if nothing.
 
     Args:
         metadata: Of a ``.safetensors``.
@@ -80,7 +91,9 @@ def model_of(metadata: Mapping[str, str] | None, name: str) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise _unusable(name, key, f'no dict but {str(found)[:80]}')
         model[part] = found
-    return model
+    order = (metadata or {}).get(ORDER)
+    order = {'channel_order': order} if order in ('rgb', 'bgr') else {}
+    return {'model': model, **order} if model else {}
 
 
 def _unusable(name: str, key: str, what: str) -> UserValueError:

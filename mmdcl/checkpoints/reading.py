@@ -16,7 +16,7 @@ from ..hub import download
 from ..hub.addresses import is_address
 from . import old_torch
 from .archive import check_archive, is_archive
-from .metadata import model_of
+from .metadata import network_of
 from .stand_ins import STAND_INS, with_values
 
 # How torch says that a file asks for more than that.
@@ -34,8 +34,9 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
 
     Args:
         path: ``.pth`` (or any file of ``torch.save``), ``.safetensors``, or,
-            trusted only, ``.pkl``; or ``hf://USER/REPO[/FILE][@REVISION]``,
-            which is fetched once and then read from the cache.
+            trusted only, ``.pkl``; ``hf://USER/REPO[/FILE][@REVISION]``,
+            which is fetched once and then read from the cache; or
+            ``mmdcl://NAME``, of :mod:`mmdcl.weights`.
         trust: Read it whatever it holds.
 
     Raises:
@@ -45,7 +46,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
             values and is not trusted.
     """
     if is_address(path):
-        return _read_from_hub(str(path), trust)
+        return _read_by_address(str(path), trust)
     if '://' in str(path):
         raise UserValueError(
             f'{path} is an address; download what is there and give the file'
@@ -92,14 +93,14 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
         raise UserValueError(_untrusted(path, str(error))) from error
 
 
-def _read_from_hub(address: str, trust: bool) -> dict[str, Any]:
+def _read_by_address(address: str, trust: bool) -> dict[str, Any]:
     """The same, of a file that is named by where it came from."""
     path = download.local_file(address).path
     try:
         return read_checkpoint(path, trust)
     except UserValueError as error:
         told = str(error).replace(str(path), address)
-        raise UserValueError(f'{told} (cached as {path})') from error
+        raise UserValueError(f'{told} ({path})') from error
 
 
 def _is_plain_pickle(path: Path) -> bool:
@@ -160,8 +161,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     try:
         tensors = safetensors.torch.load_file(path)
         with safetensors.safe_open(path, 'pt') as file:
-            model = model_of(file.metadata(), str(path))
+            network = network_of(file.metadata(), str(path))
     except safetensors.SafetensorError as error:
         raise UserValueError(_broken(path)) from error
-    meta = {'meta': {'model': model}} if model else {}
+    meta = {'meta': {'network': network}} if network else {}
     return {'state_dict': tensors, **meta}

@@ -13,6 +13,9 @@ from mmdcl.checkpoints.metadata import BACKBONE, metadata_of
 
 TENSORS = {'conv1.weight': torch.arange(3.0)}
 CONFIG = """
+train_dataloader = dict(
+    dataset=dict(type='ImageNet', pipeline=[dict(type='LoadImageFromFile')])
+)
 data_preprocessor = dict(mean=[1.5, 2, 3], std=[4, 5, 6], to_rgb=True)
 model = dict(
     type='mmdcl.SimCLR',
@@ -31,12 +34,13 @@ def test_an_export_says_what_network_it_is(tmp_path):
     metadata = metadata_of({'meta': {'cfg': CONFIG}})
     write_backbone(TENSORS, path, 'mmpretrain', metadata)
     assert pretraining_config(read_checkpoint(path)) == dict(
+        channel_order='rgb',
         model=dict(
             backbone=dict(type='ResNet', depth=18, norm_cfg=dict(type='BN')),
             data_preprocessor=dict(
                 mean=[1.5, 2, 3], std=[4, 5, 6], to_rgb=True
             ),
-        )
+        ),
     )
     assert metadata_of({}) == {'format': 'pt'}
     write_backbone(TENSORS, path, 'mmpretrain', metadata_of({}))
@@ -54,7 +58,8 @@ def test_metadata_that_is_no_config(tmp_path, text):
 def test_the_same_numbers_do_not_differ():
     """Of which float32, as a preprocessor has them, rounds one otherwise."""
     mean = [125.307, 122.961, 113.8575]
-    then = {'meta': {'model': dict(data_preprocessor=dict(mean=mean))}}
+    model = dict(data_preprocessor=dict(mean=mean))
+    then = {'meta': {'network': {'model': model}}}
     now = nn.Module()
     now.register_buffer('mean', torch.tensor(mean).view(3, 1, 1))
     assert preprocessing_differences(then, now) == []
@@ -62,3 +67,14 @@ def test_the_same_numbers_do_not_differ():
     assert 'mean [125.307, 122.961, 113.857], here' in str(
         preprocessing_differences(then, now)
     )
+
+
+def test_images_in_another_order_than_an_export_was_trained_on():
+    """A preprocessor that turns nothing is right for RGB in memory alone."""
+    network = dict(model=dict(data_preprocessor=dict(mean=[])))
+    then = {'meta': {'network': {**network, 'channel_order': 'rgb'}}}
+    files = dict(type='ImageNet', pipeline=[dict(type='LoadImageFromFile')])
+    [said] = preprocessing_differences(then, nn.Module(), files)
+    assert said == 'images in RGB, here in BGR'
+    memory = dict(type='CIFAR10')
+    assert preprocessing_differences(then, nn.Module(), memory) == []
