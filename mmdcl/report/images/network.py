@@ -19,6 +19,7 @@ from ...checkpoints import (
     read_checkpoint,
 )
 from ...checkpoints.architecture import pretraining_config
+from ...checkpoints.channels import trained_order
 from ...checkpoints.layouts import main_tensors
 from ...engine.features import image_features
 from ...errors import UserFileNotFoundError, UserValueError
@@ -26,6 +27,8 @@ from ...hub.addresses import is_address, parse
 from ...hub.download import local_file
 from ..runs.digest import sha256
 from .model import build_model
+
+_INPUTS = ('mean', 'std', 'to_rgb')  # of a preprocessor of any type
 
 
 @dataclass(frozen=True)
@@ -157,12 +160,14 @@ def _config(
     if config is not None:
         return Config.fromfile(config)
     data = pretraining_config(content)
-    model = data.get('model') or {}
-    if 'type' not in model:
-        lacks = 'what images it is of' if model else 'what network it is'
+    model = data.get('model')
+    if not model:
         raise UserValueError(
-            f'{path} does not say {lacks}; give its config by --config'
+            f'{path} does not say what network it is; give its config by '
+            '--config'
         )
+    if 'type' not in model:
+        return _of_export(model, trained_order(data))
     if trust:
         return Config.fromstring(content['meta']['cfg'], '.py')
     try:
@@ -172,6 +177,16 @@ def _config(
             f'the config in {path} cannot be used ({error}); give it by '
             '--config'
         ) from error
+
+
+def _of_export(model: Mapping[str, Any], order: str | None) -> Config:
+    """A backbone alone, for images from files, which are BGR."""
+    then = model.get('data_preprocessor') or {}
+    inputs = {key: then[key] for key in _INPUTS if key in then}
+    if order is not None:
+        inputs['to_rgb'] = order == 'rgb'
+    network = {'type': 'ImageClassifier', 'backbone': model.get('backbone')}
+    return Config({'model': {**network, 'data_preprocessor': inputs}})
 
 
 def _load_neck(model: nn.Module, content: Mapping[str, Any]) -> bool:
