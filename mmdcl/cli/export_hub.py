@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .. import __version__
 from ..checkpoints import find_backbone, read_checkpoint
 from ..checkpoints.architecture import pretraining_config
-from ..checkpoints.channels import short_name
+from ..checkpoints.channels import short_name, trained_order
 from ..checkpoints.inputs import inputs_of
 from ..checkpoints.metadata import as_metadata
 from ..hub.card import Facts, check_license, write_card
@@ -57,7 +57,9 @@ def write_folder(args: argparse.Namespace) -> None:
         if args.half:
             tensors = {name: _half(x) for name, x in tensors.items()}
             gap = _round(ours, images)
-        metadata = as_metadata(backbone, _preprocessor(config))
+        metadata = as_metadata(
+            backbone, _preprocessor(config), trained_order(config)
+        )
         write_weights(tensors, metadata, part)
         width, proof = _prove(ours, part, images)
         facts = Facts(
