@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, MODELS
 
 from ..checkpoints.architecture import plain_backbone
+from ..engine.band_check import input_channels
 from ..engine.class_check import few
 from ..errors import UserValueError
 from .categories import check_categories
@@ -171,6 +172,13 @@ def _check_image(where: str, dataset: BaseDataset, model: dict) -> None:
         return
     backbone = MODELS.build(plain_backbone(model['backbone']))
     backbone.eval()  # of upstream's ResNet, returns nothing
+    found, takes = image.shape[0], input_channels(backbone)
+    if takes not in (None, found):
+        raise UserValueError(
+            f'{where} gives images of {found} channel{"s" * (found > 1)}, but '
+            f'{type(backbone).__name__} of the checkpoint was pretrained on '
+            f'{takes}; give it images like those'
+        )
     try:
         with torch.no_grad():
             backbone(image[None].float())
