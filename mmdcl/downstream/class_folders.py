@@ -2,8 +2,7 @@
 
 import os
 import re
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mmengine.dataset import BaseDataset
 from mmpretrain.datasets import CustomDataset, ImageNet
@@ -80,10 +79,13 @@ def _classes(leaf: Leaf) -> list[str]:
     suffixes = leaf.dataset.extensions
     try:
         with os.scandir(str(leaf.root)) as entries:
-            names = sorted(
-                x.name for x in entries if x.name[0] != '.' and x.is_dir()
-            )
-        empty = {x for x in names if not _has_image(leaf.root, x, suffixes)}
+            paths = {
+                x.name: x.path
+                for x in entries
+                if x.name[0] != '.' and x.is_dir()
+            }
+        names = sorted(paths)
+        empty = {x for x in names if not _has_image(paths[x], suffixes)}
     except PermissionError as error:
         raise UserPermissionError(
             f'{error.filename} must not be read by this user; change its '
@@ -105,16 +107,12 @@ def _classes(leaf: Leaf) -> list[str]:
     return names
 
 
-def _has_image(root: Any, name: str, suffixes: tuple[str, ...]) -> bool:
-    return any(
-        file.lower().endswith(suffixes)
-        for _, _, files in os.walk(
-            Path(root, name), onerror=_forbidden, followlinks=True
-        )
-        for file in files
-    )
-
-
-def _forbidden(error: OSError) -> None:
-    if isinstance(error, PermissionError):
-        raise error
+def _has_image(folder: str, suffixes: tuple[str, ...]) -> bool:
+    inner = []
+    with os.scandir(folder) as entries:
+        for entry in entries:  # the first will mostly do
+            if entry.name.lower().endswith(suffixes):
+                return True
+            if entry.is_dir():
+                inner.append(entry.path)
+    return any(_has_image(path, suffixes) for path in inner)
