@@ -9,6 +9,7 @@ views         two views of an image: split between workers and the device
 datasets      readers that upstream lacks
 checkpoints   files of weights: read without running code, matched, exported
 hub           ``hf://`` addresses, and folders that are sent to a hub
+weights       backbones that come with the package: ``mmdcl://NAME``
 engine        exact train loops, kNN evaluation, hooks, optimizers
 protocols     what frozen features are worth: SVMs, probes, rankings, files
 downstream    a backbone into a classifier, detector or segmentor

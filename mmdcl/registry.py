@@ -67,9 +67,11 @@ DATASETS = _child(upstream.DATASETS, 'datasets')
 TRANSFORMS = _child(upstream.TRANSFORMS, 'datasets', 'views')
 
 
-@CheckpointLoader.register_scheme(prefixes='hf://', force=True)
-def load_from_hub(filename: str, map_location: Any = None) -> dict[str, Any]:
-    """``hf://USER/REPO`` wherever mmengine reads a checkpoint, strictly.
+@CheckpointLoader.register_scheme(prefixes=('hf://', 'mmdcl://'), force=True)
+def load_by_address(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """``hf://`` and ``mmdcl://`` wherever mmengine reads a checkpoint.
+
+    Strictly: tensors and plain values, no code.
 
     The tensors are on the CPU; mmengine copies them to where they belong.
     """

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     'checkpoints': {'torch', 'numpy', 'safetensors', 'mmengine'}
     | {'mmdcl.checkpoints', 'mmdcl.hub'},
     'hub': {'huggingface_hub', 'safetensors', 'mmdcl.errors', 'mmdcl.hub'}
+    | {'mmdcl', 'mmdcl.weights'}
     | {'torch', 'timm', 'jinja2'},  # a folder for timm, and its card
     'views': {'torch', 'numpy', 'cv2', 'mmdcl.registry', 'mmdcl.views'}
     | UPSTREAM,
@@ -50,6 +51,7 @@ MAY_IMPORT = {
     | {f'mmdcl.{x}' for x in ('constructors', 'datasets', 'downstream')}
     | {f'mmdcl.{x}' for x in ('functional', 'models')}
     | {'rich', 'mmdcl.report', 'mmdcl.provenance', 'mmdcl.hub'}
+    | {'mmdcl.protocols'}
     | {'mmdcl.protocols', 'mmdcl.feature_files'}
     | UPSTREAM,
     'report': {'torch', 'numpy', 'matplotlib', 'jinja2', 'sklearn', 'umap'}
@@ -63,6 +65,7 @@ MAY_IMPORT = {
     'command.py': set(),
     'arguments.py': {'mmdcl.errors'},
     'errors.py': set(),
+    'weights': {'mmdcl.errors'},
     'handlers.py': set(),
     'sync_bn.py': {'torch', 'mmengine'},
     'provenance.py': set(),

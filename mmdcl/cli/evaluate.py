@@ -26,15 +26,18 @@ from .running import build_runner
 from .splits import find_splits
 
 
+def _commit(checkpoint: str) -> str | None:
+    """Of the repository on a hub that it comes from."""
+    return (is_address(checkpoint) and local_file(checkpoint).commit) or None
+
+
 def record(args: argparse.Namespace, metrics: dict, **settings) -> dict:
     """Append the result to OUT.jsonl and OUT.md; returns the line."""
     row = dict(
         protocol=args.protocol,
         dataset=args.dataset,
         checkpoint=args.checkpoint,
-        checkpoint_commit=local_file(args.checkpoint).commit
-        if is_address(args.checkpoint)
-        else None,
+        checkpoint_commit=_commit(args.checkpoint),
         prefix=args.prefix,
         weights='random' if args.random_init else 'pretrained',
         config=str(Path(args.config).name),

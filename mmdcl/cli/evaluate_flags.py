@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ..hub.addresses import is_address, parse
+from ..hub.addresses import folder_name, is_address
 from .running_flags import of_running, writes_log
 
 PROTOCOLS = ('knn', 'linear', 'few-labels', 'finetune')
@@ -94,7 +94,7 @@ def check_evaluate(
         args.config = there[args.dataset]
     if not args.work_dir:
         if is_address(args.checkpoint):
-            name = parse(args.checkpoint).folder
+            name = folder_name(args.checkpoint)
         else:
             parts = Path(args.checkpoint).with_suffix('').parts
             name = '_'.join(parts[-2:])

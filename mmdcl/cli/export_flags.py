@@ -3,7 +3,7 @@
 import argparse
 
 STYLES = ('torchvision', 'timm', 'timm-hub', 'detectron2', 'mmpretrain')
-_OF_HUB = ('run', 'results', 'license', 'half', 'force')
+_OF_HUB = ('run', 'results', 'license', 'force')
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--half',
         action='store_true',
-        help='timm-hub: weights in half precision',
+        help='weights in half precision; timm-hub, or a .safetensors',
     )
     parser.add_argument(
         '--force',
@@ -69,3 +69,5 @@ def check_export(
     for name in _OF_HUB:
         if getattr(args, name):
             parser.error(f'--{name} is for --style timm-hub')
+    if args.half and not args.out.endswith('.safetensors'):
+        parser.error('--half is for --style timm-hub, or a .safetensors')

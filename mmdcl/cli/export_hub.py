@@ -27,6 +27,7 @@ from ..hub.timm_folder import (
 from .card_facts import training_facts
 from .configuration import read_config
 from .export import build, features
+from .rounding import halved, round_network
 from .timm_network import TimmNetwork, as_timm, import_timm, is_resnet
 
 _IMAGES = 4  # that both networks are asked about
@@ -55,8 +56,8 @@ def write_folder(args: argparse.Namespace) -> None:
         gap = ''
         tensors = theirs.tensors
         if args.half:
-            tensors = {name: _half(x) for name, x in tensors.items()}
-            gap = _round(ours, images)
+            tensors = {name: halved(x) for name, x in tensors.items()}
+            gap = round_network(ours, images)
         metadata = as_metadata(
             backbone, _preprocessor(config), trained_order(config)
         )
@@ -106,27 +107,6 @@ def _config(checkpoint: dict, path: str | None) -> Mapping[str, Any]:
 def _preprocessor(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
     model = config.get('model') or {}
     return model.get('data_preprocessor') or config.get('data_preprocessor')
-
-
-def _half(tensor: Tensor) -> Tensor:
-    """Norms and biases, which are small and matter, stay as they are."""
-    matrix = tensor.is_floating_point() and tensor.ndim > 1
-    return tensor.half() if matrix else tensor
-
-
-def _round(ours: nn.Module, images: Tensor) -> str:
-    """Round to half precision; what that changes in features, as a text."""
-    exact = deepcopy(ours)
-    for tensor in ours.state_dict().values():
-        tensor.copy_(_half(tensor))
-    bad = [n for n, x in ours.state_dict().items() if not x.isfinite().all()]
-    if bad:
-        sys.exit(
-            f'error: {bad[0]} has values beyond those of half precision; '
-            'leave out --half'
-        )
-    before, after = features(exact, images), features(ours, images)
-    return f'{((after - before).norm() / before.norm()).item():.1e}'
 
 
 def _prove(ours: nn.Module, folder: Path, images: Tensor) -> tuple[int, str]:

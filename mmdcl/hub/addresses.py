@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from .. import weights
 from ..errors import UserValueError
 
 SCHEME = 'hf://'
@@ -47,8 +48,26 @@ class Address(NamedTuple):
 
 
 def is_address(checkpoint: object) -> bool:
-    """Whether it is of the hub; any other text is a path or an address."""
-    return isinstance(checkpoint, str) and checkpoint.startswith(SCHEME)
+    """Whether it is of the hub, or of what comes with the package.
+
+    Any other text is a path, or an address that only mmengine knows.
+    """
+    schemes = (SCHEME, weights.SCHEME)
+    return isinstance(checkpoint, str) and checkpoint.startswith(schemes)
+
+
+def title(address: str) -> str:
+    """What a picture or a table calls it: ``user/name``."""
+    if address.startswith(weights.SCHEME):
+        return address.removeprefix(weights.SCHEME)
+    return parse(address).repo
+
+
+def folder_name(address: str) -> str:
+    """A name for what is made of it, such as a work_dir."""
+    if address.startswith(weights.SCHEME):
+        return f'mmdcl_{weights.shipped_file(address).stem}'
+    return parse(address).folder
 
 
 def parse(text: str) -> Address:

@@ -1,4 +1,4 @@
-"""Files of a hub, fetched once and then read from huggingface_hub's cache."""
+"""Files by address: of a hub, fetched once and kept; of the package itself."""
 
 import hashlib
 from functools import cache
@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from .. import weights
 from ..errors import UserFileNotFoundError, UserValueError
 from .addresses import Address, parse
 from .library import explained, library
@@ -18,11 +19,11 @@ _DIGESTS = {40: 'sha1', 64: 'sha256'}  # of git, of git-lfs; by their length
 
 
 class Fetched(NamedTuple):
-    """A file of a hub on this machine.
+    """A file by address, on this machine.
 
     Attributes:
-        path: In the cache; whoever writes there breaks it.
-        commit: Of the repository, in full.
+        path: In the cache, or the package; whoever writes there breaks it.
+        commit: Of the repository, in full; '' of the package.
     """
 
     path: Path
@@ -39,7 +40,7 @@ def local_file(address: str) -> Fetched:
 
     Args:
         address: ``hf://USER/REPO[/FILE][@REVISION]``; without a file, the
-            first of ``NAMES`` that is there.
+            first of ``NAMES`` that is there; or ``mmdcl://NAME``.
 
     Raises:
         UserValueError: It is no address, or the cached file is damaged.
@@ -49,6 +50,8 @@ def local_file(address: str) -> Fetched:
         UserOSError: The hub, or what is between, failed.
         UserModuleNotFoundError: huggingface_hub is not installed.
     """
+    if address.startswith(weights.SCHEME):
+        return Fetched(weights.shipped_file(address), '')
     where = parse(address)
     hub = library(where)
     path = _any_of([where.file] if where.file else NAMES, where, hub)

@@ -23,7 +23,7 @@ from ...checkpoints.channels import trained_order
 from ...checkpoints.layouts import main_tensors
 from ...engine.features import image_features
 from ...errors import UserFileNotFoundError, UserValueError
-from ...hub.addresses import is_address, parse
+from ...hub.addresses import is_address, title
 from ...hub.download import local_file
 from ..runs.digest import sha256
 from .model import build_model
@@ -113,8 +113,8 @@ def open_network(
     """Build the network of a checkpoint and load its weights, all or none.
 
     Args:
-        checkpoint: File, ``hf://`` address, or a work_dir: its newest good
-            one.
+        checkpoint: File, ``hf://`` or ``mmdcl://`` address, or a work_dir:
+            its newest good one.
         config: File of the config to use; default: the one in the
             checkpoint.
         options: Values that the config gets instead, by their keys.
@@ -143,7 +143,7 @@ def open_network(
     return Network(
         path=path,
         sha256=sha256(path),
-        name=parse(checkpoint).repo if hub else path.resolve().parent.name,
+        name=title(checkpoint) if hub else path.resolve().parent.name,
         config=cfg,
         trusted=trusted,
         model=model,
@@ -184,7 +184,7 @@ def _of_export(model: Mapping[str, Any], order: str | None) -> Config:
     then = model.get('data_preprocessor') or {}
     inputs = {key: then[key] for key in _INPUTS if key in then}
     if order is not None:
-        inputs['to_rgb'] = order == 'rgb'
+        inputs['to_rgb'] = order == 'bgr'
     network = {'type': 'ImageClassifier', 'backbone': model.get('backbone')}
     return Config({'model': {**network, 'data_preprocessor': inputs}})
 
