@@ -4,17 +4,19 @@ import pytest
 import torch
 from mmengine.model import PretrainedInit
 from mmengine.runner.checkpoint import CheckpointLoader
+from mmpretrain.models import ResNet
 from safetensors.torch import save
 from torch import nn
 
 from mmdcl.checkpoints import load_backbone, read_checkpoint
+from mmdcl.checkpoints.metadata import as_metadata
 from mmdcl.checkpoints.strict import only_strict
 from mmdcl.cli.main import parse
 from mmdcl.cli.resuming import checkpoint_to_resume
 from mmdcl.downstream.pretrained import PretrainedBackboneHook
 from mmdcl.errors import UserError
 from mmdcl.hub.download import local_file
-from mmdcl.report.images.network import find_checkpoint
+from mmdcl.report.images.network import find_checkpoint, open_network
 
 
 class Net(nn.Module):
@@ -54,6 +56,26 @@ def test_whatever_mmengine_loads_may_be_on_a_hub(hub, monkeypatch):
     PretrainedBackboneHook(checkpoint='hf://me/net')
     with pytest.raises(UserError, match='has no me/none'):
         PretrainedBackboneHook(checkpoint='hf://me/none')
+
+
+def test_an_exported_backbone_takes_images_from_files(hub):
+    """By its own mean, and turned to the order of channels it was for."""
+    arguments = dict(depth=18, base_channels=8, stem_channels=8)
+    theirs = ResNet(**arguments)
+    theirs.eval()  # gives nothing back in mmpretrain
+    backbone, mean = dict(type='ResNet', **arguments), [1.0, 2.0, 3.0]
+    inputs = dict(type='mmdcl.ViewDataPreprocessor', mean=mean, std=[4.0] * 3)
+    metadata = as_metadata(backbone, inputs, 'rgb')
+    weights = save(dict(theirs.state_dict()), metadata)
+    hub.add('me/net', {'model.safetensors': weights})
+    network = open_network('hf://me/net')
+    assert network.name == 'me/net'
+    images = torch.rand(2, 3, 32, 32) * 255  # BGR
+    features, _ = network.features(images)
+    seen = (images.flip(1) - torch.tensor(mean).view(3, 1, 1)) / 4
+    with torch.no_grad():
+        wanted = theirs(seen)[-1].mean((2, 3))
+    torch.testing.assert_close(features, wanted)
 
 
 def test_training_goes_on_from_a_hub(hub, tmp_path):
