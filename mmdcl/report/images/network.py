@@ -184,7 +184,7 @@ def _of_export(model: Mapping[str, Any], order: str | None) -> Config:
     then = model.get('data_preprocessor') or {}
     inputs = {key: then[key] for key in _INPUTS if key in then}
     if order is not None:
-        inputs['to_rgb'] = order == 'bgr'
+        inputs['to_rgb'] = order == 'rgb'
     network = {'type': 'ImageClassifier', 'backbone': model.get('backbone')}
     return Config({'model': {**network, 'data_preprocessor': inputs}})
 
