@@ -172,7 +172,7 @@ def _image_sizes(cfg: Config) -> list[tuple[int, int]]:
 
 def _name_the_network(theirs: dict, ours: dict) -> None:
     sizes = [
-        x.get('depth') or x.get('arch') or x.get('model_name') or ''
+        x.get('model_name') or x.get('depth') or x.get('arch') or ''
         for x in (theirs, ours)
     ]
     named = [

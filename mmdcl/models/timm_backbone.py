@@ -1,5 +1,6 @@
 """Any network of timm as a backbone that gives one vector an image."""
 
+from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any
 
@@ -68,10 +69,12 @@ class TIMMBackbone(BaseBackbone):
                 **kwargs,
             )
         except (RuntimeError, TypeError) as error:
-            near = timm.list_models(f'*{model_name.partition("_")[0]}*')
+            near = get_close_matches(model_name, timm.list_models(), n=5)
+            also = ''
+            if model_name not in near:
+                also = f'; did you mean {" or ".join(near)}?' if near else ''
             raise UserValueError(
-                f'timm does not build {model_name}: {error}; names like it: '
-                f'{", ".join(near[:8]) or "none, see timm.list_models()"}'
+                f'timm does not build {model_name}: {error}{also}'
             ) from error
         self._is_init = pretrained  # else mmengine draws new weights
 
