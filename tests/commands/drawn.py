@@ -1,5 +1,6 @@
 """Small images of several classes in the layouts that people have."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -57,12 +58,16 @@ def bccd(folder: Path, sizes: dict[str, int] | None = None) -> None:
     for split, count in (sizes or {'trainval': 8, 'test': 4}).items():
         names = [f'{split}_{i}' for i in range(count)]
         for name in names:
-            _cells(folder, name, generator)
+            image, boxes = cells(generator)
+            cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), image)
+            path = folder.joinpath('Annotations', f'{name}.xml')
+            path.write_text(voc_annotation(boxes, 160, 120))
         listed = folder / 'ImageSets/Main' / f'{split}.txt'
         listed.write_text('\n'.join(names))
 
 
-def _cells(folder: Path, name: str, generator: np.random.Generator) -> None:
+def cells(generator: np.random.Generator) -> tuple[np.ndarray, list[tuple]]:
+    """``(120, 160, 3)``, and ``(class, x1, y1, x2, y2)`` of each cell."""
     colors = dict(
         RBC=(60, 60, 200), WBC=(200, 60, 60), Platelets=(60, 200, 60)
     )
@@ -73,9 +78,36 @@ def _cells(folder: Path, name: str, generator: np.random.Generator) -> None:
         y = int(generator.integers(5, 75))
         drawn[y : y + 35, x : x + 30] = color
         boxes.append((kind, x + 1, y + 1, x + 30, y + 35))
-    cv2.imwrite(str(folder / 'JPEGImages' / f'{name}.jpg'), drawn)
-    path = folder.joinpath('Annotations', f'{name}.xml')
-    path.write_text(voc_annotation(boxes, 160, 120))
+    return drawn, boxes
+
+
+def coco(folder: Path, **splits: int) -> None:
+    """Cells in COCO's format: ``images/``, and a file for each split."""
+    generator = np.random.default_rng(0)
+    folder.joinpath('images').mkdir(parents=True)
+    kinds = ['RBC', 'WBC', 'Platelets']
+    categories = [dict(id=i, name=name) for i, name in enumerate(kinds, 1)]
+    for split, count in splits.items():
+        found = dict(images=[], annotations=[], categories=categories)
+        for i in range(count):
+            image, boxes = cells(generator)
+            name = f'{split}_{i}.jpg'
+            cv2.imwrite(str(folder / 'images' / name), image)
+            size = dict(width=160, height=120)
+            found['images'].append(dict(id=i, file_name=name, **size))
+            for kind, x1, y1, x2, y2 in boxes:
+                found['annotations'].append(
+                    dict(
+                        id=len(found['annotations']),
+                        image_id=i,
+                        category_id=1 + kinds.index(kind),
+                        bbox=[x1, y1, x2 - x1, y2 - y1],
+                        area=(x2 - x1) * (y2 - y1),
+                        iscrowd=0,
+                        segmentation=[[x1, y1, x2, y1, x2, y2, x1, y2]],
+                    )
+                )
+        folder.joinpath(f'{split}.json').write_text(json.dumps(found))
 
 
 def voc_annotation(boxes: list[tuple], width: int, height: int) -> str:

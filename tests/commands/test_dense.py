@@ -10,7 +10,7 @@ import torch
 from mmpretrain.models.backbones import ResNet
 
 from tests.commands import drawn
-from tests.commands.documented import logged, run, typed
+from tests.commands.documented import block, logged, run, typed
 
 pytest.importorskip('mmdet')
 from mmdet.datasets import CocoDataset
@@ -187,3 +187,28 @@ def test_from_zero_to_a_detector(user):
     rows = [json.loads(line) for line in lines[-2:]]
     assert [row['weights'] for row in rows] == ['pretrained', 'random']
     assert all('coco/bbox_mAP_50' in row['metrics'] for row in rows)
+
+
+def test_a_detector_of_the_users_own(user):
+    """Her config, images and boxes, from her checkpoint."""
+    network = ResNet(depth=18, stem_channels=8, base_channels=8)
+    network.init_weights()
+    state = {f'backbone.{k}': x for k, x in network.state_dict().items()}
+    sizes = 'depth=18, stem_channels=8, base_channels=8'
+    meta = dict(cfg=f"model = dict(backbone=dict(type='ResNet', {sizes}))")
+    torch.save(dict(state_dict=state, meta=meta), user / 'epoch_60.pth')
+    drawn.coco(user / 'data/cells', train=4, test=2)
+    user.joinpath('my_detector.py').write_text(block('my_detector.py'))
+    options = ['train_cfg.max_epochs=1', 'model.test_cfg.score_thr=0.0']
+    for loader in ('train', 'test'):
+        options.append(f'{loader}_dataloader.num_workers=0')
+    options += ['train_dataloader.dataset.pipeline.2.scale=(128,96)']
+    options += ['test_dataloader.dataset.pipeline.1.scale=(128,96)']
+    part = '--config my_detector.py'
+    said = typed(part, user, '--cfg-options', *options)
+    assert 'backbone: all 120 tensors come from epoch_60.pth' in said
+    assert 'beware: not all' not in said
+    lines = user.joinpath('work_dirs/evaluate.jsonl').read_text().splitlines()
+    row = json.loads(lines[-1])
+    assert row['config'] == 'my_detector.py'
+    assert 0 <= row['metrics']['coco/bbox_mAP_50'] <= 1

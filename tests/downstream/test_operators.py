@@ -13,7 +13,7 @@ import pytest
 import torch
 from torchvision.ops import roi_align as reference_align
 
-from mmdcl.downstream import operators
+from mmdcl.downstream import operators, python_operators
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -70,6 +70,71 @@ def test_roi_align(sampling, aligned):
     found = torch.autograd.grad((pooled * weight).sum(), features)[0]
     assert torch.allclose(pooled, theirs, atol=1e-6)
     assert torch.allclose(found, wanted, atol=1e-5)
+
+
+def test_multi_scale_deformable_attention():
+    """As a GPU calls it: a function with its own gradient."""
+    torch.manual_seed(0)
+    module = importlib.import_module('mmcv.ops.multi_scale_deform_attn')
+    shapes = torch.tensor([[4, 5], [2, 3]])
+    value = torch.randn(2, 26, 4, 8, dtype=torch.float64)
+    places = torch.rand(2, 3, 4, 2, 2, 2, dtype=torch.float64)
+    weights = torch.rand(2, 3, 4, 2, 2, dtype=torch.float64)
+    inputs = [x.requires_grad_() for x in (value, places, weights)]
+    wanted = module.multi_scale_deformable_attn_pytorch(
+        value, shapes, places, weights
+    )
+    first = torch.tensor([0, 20])
+    if operators.stand_in():
+        found = module.MultiScaleDeformableAttnFunction.apply(
+            value, shapes, first, places, weights, 64
+        )
+    else:
+        found = python_operators.ms_deform_attn_forward(
+            value, shapes, first, places, weights, 64
+        )
+    assert torch.equal(found, wanted)
+    along = torch.randn_like(wanted)
+    into = [torch.zeros_like(x) for x in inputs]
+    python_operators.ms_deform_attn_backward(
+        value, shapes, first, places, weights, along, *into, 64
+    )
+    gradients = torch.autograd.grad(found, inputs, along, allow_unused=True)
+    for x, y, z in zip(
+        torch.autograd.grad(wanted, inputs, along),
+        gradients,
+        into,
+        strict=True,
+    ):
+        torch.testing.assert_close(y, x)
+        torch.testing.assert_close(z, x)
+
+
+def test_sigmoid_focal_loss():
+    """Against mmdet's own, which it takes on a CPU."""
+    focal = pytest.importorskip('mmdet.models.losses.focal_loss')
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(9, 4, dtype=torch.float64)
+    logits.requires_grad_()
+    target = torch.randint(5, (9,))  # 4 is the background
+    one_hot = torch.eye(5, dtype=torch.float64)[target, :4]
+    wanted = focal.py_sigmoid_focal_loss(
+        logits, one_hot, gamma=1.5, alpha=0.3, reduction='sum'
+    )
+    output, gradient = torch.zeros_like(logits), torch.zeros_like(logits)
+    none = torch.empty(0)
+    how = dict(gamma=1.5, alpha=0.3)
+    loss = python_operators
+    loss.sigmoid_focal_loss_forward(logits, target, none, output, **how)
+    loss.sigmoid_focal_loss_backward(logits, target, none, gradient, **how)
+    torch.testing.assert_close(output.sum(), wanted)
+    torch.testing.assert_close(
+        gradient, torch.autograd.grad(wanted, logits)[0]
+    )
+    with pytest.raises(NotImplementedError, match='weight of each class'):
+        loss.sigmoid_focal_loss_forward(
+            logits, target, torch.ones(4), output, **how
+        )
 
 
 @pytest.mark.filterwarnings('ignore:torchvision.s roi_pool')
