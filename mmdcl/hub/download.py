@@ -89,7 +89,8 @@ def _any_of(
 
 def _no_file(where: Address, hub: ModuleType) -> UserFileNotFoundError:
     try:
-        files = hub.list_repo_files(where.repo, revision=where.revision)
+        api = hub.HfApi()
+        files = api.list_repo_files(where.repo, revision=where.revision)
     except Exception as error:  # of HTTP by one library or another
         raise explained(error, where) from error
     weights = [name for name in files if name.endswith(_WEIGHTS)]
