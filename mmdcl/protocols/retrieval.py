@@ -47,7 +47,7 @@ def retrieval(
     """
     size = max(1, _ENTRIES // max(1, len(gallery)))
     unit = normalise(gallery)
-    rank = torch.arange(1, len(gallery) + 1, device=gallery.device)
+    place = torch.arange(1, len(gallery) + 1, device=gallery.device)
     precisions, hits = [], []
     for begin in range(0, len(queries), size):
         tile = slice(begin, begin + size)
@@ -61,9 +61,9 @@ def retrieval(
         ranked = relevant.gather(1, order)
         found = ranked.cumsum(1)
         total = found[:, -1]
-        gained = (found / rank).masked_fill(~ranked, 0).double().sum(1)
+        gained = (found / place).masked_fill(~ranked, 0).double().sum(1)
         precisions.append((gained / total).cpu())
-        last = [found[:, min(k, len(rank)) - 1] > 0 for k in ks]
+        last = [found[:, min(k, len(gallery)) - 1] > 0 for k in ks]
         hits.append(torch.stack(last, 1).cpu())
     return torch.cat(precisions), torch.cat(hits)
 
