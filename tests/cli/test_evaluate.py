@@ -114,7 +114,7 @@ def test_what_stops_it(checkpoint, tmp_path, monkeypatch, capsys):
         parse('evaluate', ['a.pth', '--protocol', 'detection'])
     said = capsys.readouterr().err
     assert 'needs --config, or --dataset ' in said
-    assert ' bccd or bccd-deformable-detr or coco-c4 or ' in said
+    assert ' bccd or coco-c4 or ' in said
     deep = ['--cfg-options', 'model.backbone.depth=34']
     with pytest.raises(ValueError, match='80 missing'):
         run(monkeypatch, checkpoint, 'linear', config, *deep)
