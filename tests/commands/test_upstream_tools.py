@@ -67,7 +67,7 @@ def test_a_detector_of_mmdet_starts_from_our_weights(place, resnet50):
     text = f"_base_ = '{ROOT / 'configs/benchmarks/detection_bccd.py'}'\n"
     text += 'model = dict(backbone=dict(depth=50), neck=dict(in_channels='
     text += f'[256, 512, 1024, 2048]))\nC = {resnet50!r}\n'
-    text += block('custom_imports')
+    text += block('downstream.with_operators')
     place.joinpath('mine_detector.py').write_text(text)
     options = [*SMALL, 'train_cfg.max_iters=1', 'test_dataloader=None']
     options += ['test_evaluator=None', 'test_cfg=None']
