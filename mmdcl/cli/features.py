@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> None:
         'sha256': network.sha256,
         'layer': args.layer or 'output',
     }
+    if args.image_size:
+        about['image_size'] = str(args.image_size)
     save_features(
         SavedFeatures(names, features, labels, classes, about), args.out
     )
