@@ -2,4 +2,4 @@
 _base_ = './knn_imagenet.py'
 
 test_evaluator = []  # the loop's own metrics
-test_cfg = dict(_delete_=True, type='mmdcl.RetrievalTestLoop')
+test_cfg = dict(_delete_=True, type='mmdcl.RetrievalTestLoop', gallery='train')

@@ -111,6 +111,8 @@ def test_what_stops_it(network, images, tmp_path, capsys):
 def test_classes_are_folders_of_one_level():
     labels, classes = folder_classes(['a/1.png', 'b/1.png', 'b/2.png'])
     assert (labels.tolist(), classes) == ([0, 1, 1], ['a', 'b'])
+    _, classes = folder_classes([f'{x}/1' for x in 'gecadbf'])
+    assert classes == list('abcdefg')
     for names in (['1.png', 'b/1.png'], ['a/1.png'], ['a/x/1', 'b/x/1']):
         assert folder_classes(names) == (None, None)
 

@@ -54,6 +54,12 @@ def test_the_penalty_is_chosen_by_what_is_held_out(rows):
     torch.testing.assert_close(found.weight, again.weight)
 
 
+def test_of_equal_penalties_the_larger_is_taken(rows):
+    apart = 20 * torch.eye(3, 5)[rows[1]]
+    _, penalty = logistic.best_logistic(apart, rows[1], 3, (1e-3, 1e-2), 0)
+    assert penalty == 1e-2
+
+
 def test_features_are_standardised_by_the_training_images(rows):
     train = torch.cat([rows[0], torch.full((90, 1), 7.0)], 1)
     ours, theirs = standardised(train, train + 1)
