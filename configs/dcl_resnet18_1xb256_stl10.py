@@ -1,6 +1,6 @@
-# SimCLR with the decoupled contrastive loss on the 100,000 unlabelled images of
-# STL-10, 96 px; kNN with its training images as bank. Recipe of CIFAR-10, not
-# tuned; mean and std are those of ImageNet, from which the images are.
+# SimCLR with the decoupled contrastive loss on the 100,000 unlabelled images
+# of STL-10, 96 px; kNN with its training images as bank. Recipe of CIFAR-10,
+# not tuned; mean and std are those of ImageNet, from which the images are.
 _base_ = './dcl_resnet18_1xb256_cifar10.py'
 
 data_preprocessor = dict(

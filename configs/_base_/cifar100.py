@@ -1,5 +1,5 @@
-# In what CIFAR-100 differs from CIFAR-10: where it lies, mean and std. A config
-# takes it out of its base, for its own loaders.
+# In what CIFAR-100 differs from CIFAR-10: where it lies, mean and std. A
+# config takes it out of its base, for its own loaders.
 cifar100 = dict(
     preprocessor=dict(
         mean=[129.304, 124.07, 112.434],
