@@ -41,7 +41,8 @@ MAY_IMPORT = {
     | {f'mmdcl.{x}' for x in ('checkpoints', 'engine', 'functional')}
     | {'mmdcl.registry', 'mmdcl.protocols'}
     | UPSTREAM,
-    'downstream': {'torch', 'torchvision', 'mmdcl.downstream'}
+    'downstream': {'torch', 'torchvision', 'timm', 'mmdcl.downstream'}
+    | {'timm'}  # which of a checkpoint's networks are timm's own
     | {f'mmdcl.{x}' for x in ('checkpoints', 'constructors', 'engine')}
     | {'mmdcl.registry'}
     | UPSTREAM,

@@ -10,7 +10,7 @@ from mmdcl.checkpoints import read_checkpoint
 from mmdcl.checkpoints.architecture import pretrained_backbone
 from mmdcl.downstream.pretrained_network import build_network
 from mmdcl.weights import SCHEME, names, shipped_file
-from tests.commands.documented import ROOT, typed
+from tests.commands.documented import ROOT
 
 README = ROOT.joinpath('mmdcl/weights/README.md')
 
@@ -46,9 +46,3 @@ def test_what_its_page_says_is_what_the_log_has(name):
 def test_a_name_that_is_none_is_told_the_near_one():
     with pytest.raises(FileNotFoundError, match=r'did you mean mmdcl://dcl_'):
         read_checkpoint('mmdcl://dcl_resnet18_digit')
-
-
-def test_the_first_number_needs_no_training_and_no_data(tmp_path):
-    typed('mmdcl://dcl_resnet18_digits', tmp_path)
-    line = tmp_path.joinpath('work_dirs/evaluate.jsonl').read_text()
-    assert json.loads(line)['metrics']['k20/accuracy/top1'] > 95
