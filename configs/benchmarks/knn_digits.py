@@ -1,8 +1,7 @@
 # Weighted kNN on frozen features, handwritten digits.
-_base_ = [
-    'mmpretrain::_base_/models/resnet18_cifar.py',
-    'mmpretrain::_base_/default_runtime.py',
-    './_base_/digits.py',
-]
+_base_ = ['./knn_cifar10.py', './_base_/digits.py']
 
-test_cfg = dict(type='mmdcl.KNNTestLoop', k=(1, 20), temperature=0.1)
+data_preprocessor = _base_.digits.preprocessor
+train_dataloader = _base_.digits.train
+test_dataloader = _base_.pop('digits').test
+test_cfg = dict(k=(1, 20))
