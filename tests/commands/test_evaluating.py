@@ -163,6 +163,7 @@ def test_lists_of_few_labels(place, resnet50):
     )
     assert 'epoch 1/1  1/1' in said
 
+
 def test_the_first_number_needs_no_training_and_no_data(tmp_path):
     typed('mmdcl://dcl_resnet18_digits', tmp_path)
     line = tmp_path.joinpath('work_dirs/evaluate.jsonl').read_text()
