@@ -1,4 +1,4 @@
-"""Which folders are splits, and which are classes."""
+"""Which names are those of splits, and which of classes."""
 
 import os
 from os.path import join
@@ -6,8 +6,10 @@ from os.path import join
 from ..errors import UserValueError
 from .folders import few
 
+# In small letters, as `Train` is meant, too.
+_TRAIN = ('train', 'training')
 _VAL = ('val', 'valid', 'validation')
-_OTHERS = ('test', 'unlabeled', 'unlabelled')
+_OTHERS = ('test', 'testing', 'unlabeled', 'unlabelled')
 
 
 def split_folders(root: str) -> tuple[str, str]:
@@ -17,11 +19,38 @@ def split_folders(root: str) -> tuple[str, str]:
     class of vehicles, say.
     """
     with os.scandir(root) as entries:
-        names = {x.name for x in entries if x.is_dir() and x.name[0] != '.'}
-    val = next((x for x in _VAL if x in names), '')
-    if 'train' in names and (val or names <= {'train', *_OTHERS}):
-        return 'train', val
+        names = {
+            x.name.lower(): x.name
+            for x in entries
+            if x.is_dir() and x.name[0] != '.'
+        }
+    train = next((names[x] for x in _TRAIN if x in names), '')
+    val = next((names[x] for x in _VAL if x in names), '')
+    if train and (val or names.keys() <= {train.lower(), *_OTHERS}):
+        return train, val
     return '', ''
+
+
+def splits_of(names: list[str], place: str) -> list[str]:
+    """What each image is for: ``'train'``, ``'val'`` or neither, ``''``.
+
+    Args:
+        names: As a table has them, in small letters. Where one of them is
+            not that of a split, none is, and all images are to train on.
+        place: For messages.
+
+    Raises:
+        ValueError: There are splits, and none to train on.
+    """
+    if not set(names) <= {*_TRAIN, *_VAL, *_OTHERS}:
+        return ['train'] * len(names)
+    if not set(names) & set(_TRAIN):
+        raise UserValueError(
+            f'{place} has no image to train on: its splits are '
+            f'{few(set(names))}; call one train, or rename the column'
+        )
+    kinds = {**dict.fromkeys(_TRAIN, 'train'), **dict.fromkeys(_VAL, 'val')}
+    return [kinds.get(name, '') for name in names]
 
 
 def class_folders(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from os.path import expanduser, isdir, isfile, join
 
 from ..errors import UserFileNotFoundError, UserValueError
-from .class_folders import class_folders, split_folders
+from .class_folders import class_folders, split_folders, splits_of
 from .folders import (
     EXTENSIONS,
     few,
@@ -121,10 +121,19 @@ def collect(
             '(.csv, .tsv) of images'
         )
     rows = read_rows(data_root, path_column, label_column)
+    splits = splits_of([row.split for row in rows], data_root)
+    other = splits.count('')
+    rows = [row for row, x in zip(rows, splits, strict=True) if x]
+    queries = [x == 'val' for x in splits if x]
     root = img_root or os.path.dirname(data_root) or '.'
     paths = paths_of(rows, data_root, root)
     labels = labels_of(rows, data_root, with_label)
     found = Collection(data_root)
+    if other:
+        found.passed_over = (
+            f'passed over {other:,} images of {data_root}, which are of '
+            'splits for neither training nor validation'
+        )
     if labels is None:
         found.without_val = 'there are no labels' + (
             ' in it' if with_label is None else ' wanted (`with_label=False`)'
@@ -135,7 +144,9 @@ def collect(
             'of which kNN has nothing to tell; leave the labels out, or set '
             '`with_label=False` of the dataset'
         )
-    _fill(found, root, paths, labels, held_out, classes)
+    if any(queries):
+        found.val_folder = 'its split val'
+    _fill(found, root, paths, labels, held_out, classes, queries)
     return found
 
 
@@ -189,13 +200,21 @@ def _fill(
     labels: list[str] | None,
     share: float,
     classes: tuple[str, ...] | None,
+    queries: Sequence[bool] = (),
 ) -> None:
-    """Put all images into ``train``, and what is held out into ``val``."""
+    """Put all images into ``train``, and what is held out into ``val``.
+
+    Where some are queries already, it is these.
+    """
     if labels is None:
-        found.train = [(root, path, None) for path in paths]
+        out = queries or [False] * len(paths)
+        pairs = zip(paths, out, strict=True)
+        found.train = [
+            (root, path, None) for path, is_out in pairs if not is_out
+        ]
         return
     found.classes, numbers = _numbered(labels, classes, root)
-    out = held_out_of(paths, labels, share)
+    out = queries if any(queries) else held_out_of(paths, labels, share)
     images = _labelled(root, paths, labels, numbers)
     for image, is_out in zip(images, out, strict=True):
         (found.val if is_out else found.train).append(image)

@@ -30,8 +30,8 @@ class Images(BaseDataset):
     folders, these are the splits. Where all images lie in sub folders of one
     level, at least two of them, these are classes. A list (``.txt``) has a
     path a line, and a label after white space if there are labels; a table
-    (``.csv``, ``.tsv``) has columns of paths and of labels, whose names are
-    in its first row.
+    (``.csv``, ``.tsv``) has columns of paths and of labels, and of splits
+    if it has them, whose names are in its first row.
 
     Labels serve kNN, which training validates by. Where there are labels and
     no ``val`` folder, a share of each class is held out for the queries, by

@@ -18,6 +18,7 @@ TABLES = ('.csv', '.tsv')
 _OF_PATHS = ('path', 'filepath', 'imagepath', 'imgpath', 'filename', 'image')
 _OF_PATHS += ('imagefile', 'imagename', 'img', 'file')
 _OF_LABELS = ('label', 'labels', 'class', 'classname', 'category', 'target')
+_OF_SPLITS = ('split', 'subset')
 _ENDS = '|'.join(re.escape(x) for x in EXTENSIONS)
 _LINE = re.compile(rf'(.*(?:{_ENDS}))(?:\s+(.*))?', re.IGNORECASE)
 
@@ -30,11 +31,13 @@ class Row:
         line: Where, from 1.
         path: Of the file, as it is written there.
         label: Empty if there is none.
+        split: The same.
     """
 
     line: int
     path: str
     label: str
+    split: str = ''
 
 
 def read_rows(
@@ -103,6 +106,7 @@ def _table(
     columns = [x for x in reader.fieldnames or () if x]
     paths = _column(file, columns, 'path_column', path_column, _OF_PATHS)
     labels = _column(file, columns, 'label_column', label_column, _OF_LABELS)
+    splits = _column(file, columns, '', None, _OF_SPLITS)
     if paths is None:
         raise UserValueError(
             f'{file} has no column called path, file, image or filename; it '
@@ -119,7 +123,13 @@ def _table(
                     f'{file}, line {reader.line_num}: nothing in column '
                     f'{paths!r}, where the path of the image should be'
                 )
-            yield Row(reader.line_num, path.strip(), (label or '').strip())
+            split = (row[splits] if splits else '') or ''
+            yield Row(
+                reader.line_num,
+                path.strip(),
+                (label or '').strip(),
+                split.strip().lower(),
+            )
     except csv.Error as error:
         raise UserValueError(
             f'{file}, line {reader.line_num} is no row of a table: {error}'
@@ -186,7 +196,10 @@ def _absent(paths: list[str]) -> list[bool]:
         folder, name = os.path.split(path)
         if folder not in listed:
             try:
-                listed[folder] = set(os.listdir(folder or '.'))
+                with os.scandir(folder or '.') as entries:
+                    listed[folder] = {
+                        x.name for x in entries if not x.is_dir()
+                    }
             except OSError:
                 listed[folder] = set()
         found.append(name not in listed[folder])

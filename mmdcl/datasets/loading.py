@@ -2,7 +2,7 @@
 
 import logging
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 import mmcv
 import numpy as np
@@ -111,7 +111,7 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
 
     Args:
         on_error: ``'skip'`` logs the file and the reason, once in each
-            worker, and how often any was skipped so far of this dataset on
+            process, and how often any was skipped so far of this dataset on
             this rank, all workers together; ``'stop'`` raises.
         max_pixels: An image of more, in height times width, counts as
             unreadable and is not decoded: a file of a few kilobytes may
@@ -123,6 +123,9 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
         OSError: An image cannot be read, and ``on_error='stop'``; or many
             in a row, which is not an accident.
     """
+
+    # Of all loaders in this process: kNN and the report read images again.
+    _named: ClassVar[set[str]] = set()
 
     def __init__(
         self,
@@ -145,7 +148,6 @@ class LoadImageFromFile(UpstreamLoadImageFromFile):
         self.max_pixels = max_pixels
         self._skips = counter()
         self._in_a_row = 0
-        self._named: set[str] = set()
 
     @property
     def skipped(self) -> int:

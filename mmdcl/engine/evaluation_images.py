@@ -9,7 +9,9 @@ from ..errors import UserValueError
 from .class_check import few, leaves
 
 # A folder of these beside `train`; also as in `val2017` beside `train2017`.
-_EVALUATED = re.compile(r'(?:val|valid|validation|test)(\d*)')
+_EVALUATED = re.compile(
+    r'(?:val|valid|validation|test|testing)(\d*)', re.IGNORECASE
+)
 _OF_A_SPLIT = 'lie in a folder val or test, with a folder train beside it'
 _INSTEAD = (
     '; what is evaluated on must be new to the network. Take them out, or, if '
@@ -115,10 +117,16 @@ def _is_evaluated(root: str, folder: str) -> bool:
     parts = os.path.relpath(os.path.realpath(folder), root).split(os.sep)
     for i, part in enumerate(parts):
         found = _EVALUATED.fullmatch(part)
-        beside = f'train{found[1]}' if found else ''
-        if found and os.path.isdir(os.path.join(root, *parts[:i], beside)):
+        if found and _trains(os.path.join(root, *parts[:i]), found[1]):
             return True
     return False
+
+
+def _trains(folder: str, year: str) -> bool:
+    """Whether a folder has one to train on in it."""
+    wanted = {f'train{year}', f'training{year}'}
+    with os.scandir(folder) as entries:
+        return any(x.name.lower() in wanted and x.is_dir() for x in entries)
 
 
 def _refuse(paths: list[str], what: str) -> None:

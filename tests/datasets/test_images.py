@@ -121,6 +121,40 @@ def test_splits_that_are_there_are_used(tmp_path):
         collect(str(tmp_path))
 
 
+def test_splits_by_other_names(tmp_path):
+    classes(tmp_path / 'Training')
+    classes(tmp_path / 'Testing', each=1)
+    assert collect(str(tmp_path)).root.endswith('Training')
+    classes(tmp_path / 'Val', each=2)
+    assert len(taken('val', tmp_path)) == 4
+
+
+def test_a_column_of_splits(tmp_path):
+    classes(tmp_path)
+    names = ['train', 'TRAIN', 'val', 'test', 'train']
+    rows = [
+        f'{x}/{i}.jpg,{names[i % 5]}'
+        for x in ('ant', 'bee')
+        for i in range(10)
+    ]
+    plain = listed(tmp_path / 'plain.csv', 'path,split', *rows)
+    found = collect(str(plain))
+    assert (len(found.train), found.val) == (12, [])
+    assert 'passed over 4 images' in found.passed_over
+    rows = [f'{x},{x[:3]}' for x in rows]
+    table = listed(tmp_path / 'a.csv', 'path,split,label', *rows)
+    assert len(taken('train', table)) == 12
+    val = {f'{x}/{i}.jpg' for x in ('ant', 'bee') for i in (2, 7)}
+    assert set(taken('val', table)) == val
+    assert '4 in its split val' in collect(str(table)).sentence()
+    folds = [x.replace('test', 'fold 2') for x in rows]
+    table = listed(tmp_path / 'b.csv', 'path,split,label', *folds)
+    assert len(taken('all', table)) == 20
+    none = listed(tmp_path / 'c.csv', 'path,split', 'ant/1.jpg,test')
+    with pytest.raises(ValueError, match=r'no image to train on.*are test'):
+        collect(str(none))
+
+
 def test_a_train_is_a_vehicle_beside_others(tmp_path):
     classes(tmp_path, names=('bus', 'car', 'train'))
     assert collect(str(tmp_path)).classes == ('bus', 'car', 'train')
@@ -191,12 +225,13 @@ def test_a_table(suffix, comma, tmp_path):
         ('a.csv', ['path,y', ',1'], "line 2: nothing in column 'path'"),
         ('a.csv', ['path', 'a.jpg,1'], 'line 2 .* more cells'),
         ('a.csv', ['path,label', 'a.jpg,1', 'b.jpg,'], '1 of 2 .* no label'),
+        ('a.csv', ['path', 'folder'], 'not there: folder'),
         ('a.jpg', [], 'neither a list .* nor a table'),
         ('none', None, 'there is no .*none; give a folder'),
     ],
 )
 def test_what_is_refused(name, lines, message, tmp_path):
-    files(tmp_path, 'a.jpg', 'b.jpg')
+    files(tmp_path, 'a.jpg', 'b.jpg', 'folder/c.jpg')
     path = tmp_path / name
     if lines is not None:
         listed(path, *lines)

@@ -57,6 +57,9 @@ def test_a_decompression_bomb_is_skipped_and_counted(
     assert f'skipped unreadable image {path} (' in line
     assert 'pixels, more than max_pixels=' in line
     assert '1 skipped so far' in line
+    again = LoadImageFromFile(**limit)  # of another dataset, or the report
+    assert again(dict(img_path=str(path))) is None
+    assert again.skipped == len(said) == 1
 
 
 def test_up_to_the_limit_it_is_upstreams(tmp_path):

@@ -76,6 +76,9 @@ def test_splits_side_by_side_at_any_depth(tmp_path):
     check_evaluation_images(folder(tmp_path / 'deep/val', Images), {})
     years = drawn(tmp_path / 'y', 'train2017/a.png', 'test2014/b.png')
     check_evaluation_images(folder(years, Images), {})
+    large = drawn(tmp_path / 'l', 'x/Training/a.png', 'x/Testing/b.png')
+    with pytest.raises(ValueError, match=r'1 of .*Testing/b\.png'):
+        check_evaluation_images(folder(large, Images), {})
 
 
 def run(work_dir, train, val, **check):
