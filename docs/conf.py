@@ -17,9 +17,16 @@ autodoc_typehints = 'description'
 autodoc_typehints_description_target = 'documented'
 
 
+ELSEWHERE = {
+    '../results/README.md': 'runs.md',
+    '../mmdcl/weights/README.md': 'weights.md',
+}
+
+
 def site_links(app, name: str, source: list[str]) -> None:
-    """The one page that lies elsewhere, beside its logs, is runs.md here."""
-    source[0] = source[0].replace('](../results/README.md', '](runs.md')
+    """Pages that lie elsewhere, beside what they tell of, are here, too."""
+    for there, here in ELSEWHERE.items():
+        source[0] = source[0].replace(f']({there}', f']({here}')
 
 
 def setup(app) -> None:

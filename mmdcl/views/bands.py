@@ -64,7 +64,8 @@ class RandomBandJitter(BaseTransform):
 
     @cache_randomness
     def random_gains(self, bands: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Gains and offsets ``(bands,)``; ``None`` for doing nothing."""
+        # (bands,) each; None for doing nothing. No docstring, for which
+        # Sphinx would ask mmcv's decorator for the method of no instance.
         if np.random.random() >= self.prob:
             return None
         number = 1 if self.shared else bands
