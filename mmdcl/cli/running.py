@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from ..errors import UserValueError
 from ..sync_bn import without_sync_bn
 from .terminal.quiet import active
 from .work_dir import own_log_folder
@@ -37,8 +38,27 @@ def distribute_on_cpu(cfg: Config) -> None:
     cfg.model = without_sync_bn(cfg.model)
 
 
+def _complete(cfg: Config) -> None:
+    """Refuse a part of a loop, which `--cfg-options` may have begun."""
+    for kind in ('val', 'test'):
+        keys = [f'{kind}_{x}' for x in ('dataloader', 'cfg', 'evaluator')]
+        lacking = [key for key in keys if cfg.get(key) is None]
+        given = [key for key in keys if key not in lacking]
+        if given and lacking:
+            raise UserValueError(
+                f'{" and ".join(given)} is set, {" and ".join(lacking)} not: '
+                f'without all three there is no {kind} loop; set all, or '
+                'none of them'
+            )
+
+
 def build_runner(cfg: Config) -> Runner:
-    """A runner of whatever type the config asks for."""
+    """A runner of whatever type the config asks for.
+
+    Raises:
+        UserValueError: It has a part of a loop to validate or test.
+    """
+    _complete(cfg)
     quiet = active()
     kind = Runner
     if quiet is not None:

@@ -35,15 +35,22 @@ def splits_of(names: list[str], place: str) -> list[str]:
     """What each image is for: ``'train'``, ``'val'`` or neither, ``''``.
 
     Args:
-        names: As a table has them, in small letters. Where one of them is
-            not that of a split, none is, and all images are to train on.
+        names: As a table has them, in small letters. Where none is that of
+            a split, all images are to train on.
         place: For messages.
 
     Raises:
-        ValueError: There are splits, and none to train on.
+        ValueError: Some are splits and others not, or none to train on.
     """
-    if not set(names) <= {*_TRAIN, *_VAL, *_OTHERS}:
+    others = set(names) - {*_TRAIN, *_VAL, *_OTHERS}
+    if others == set(names):
         return ['train'] * len(names)
+    if others:
+        raise UserValueError(
+            f'{place} has other splits than train, val and test: '
+            f'{few({x or "an empty cell" for x in others})}; complete or '
+            'rename the column'
+        )
     if not set(names) & set(_TRAIN):
         raise UserValueError(
             f'{place} has no image to train on: its splits are '

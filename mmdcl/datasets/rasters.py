@@ -51,7 +51,10 @@ def read_raster(path: str, check: Check) -> Raster:
 
 def _npy(path: str, check: Check) -> Raster:
     """An array of numpy, mapped and not read; no code in it is run."""
-    values = np.load(path, mmap_mode='r', allow_pickle=False)
+    try:
+        values = np.load(path, mmap_mode='r', allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError('it is no array of numbers of numpy') from error
     check(values.shape)
     return Raster(values)
 

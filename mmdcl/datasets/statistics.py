@@ -51,6 +51,8 @@ class ChannelStatistics:
         for number in np.flatnonzero(self.std == 0):
             lines.append(f'# channel {number} is constant: leave it out')
         lines += [f'# not read: {name}' for name in self.unread[:5]]
+        if self.unread[5:]:
+            lines.append(f'# not read: {len(self.unread) - 5} more')
         return '\n'.join(
             [
                 *lines,

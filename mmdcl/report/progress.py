@@ -16,6 +16,9 @@ from .pictures.trained_views import save_views
 from .runs.folder import RunFolder, read_run
 from .runs.gathering import gather, write_recipe
 
+# Of a record in the log, beside what was measured.
+_NO_METRICS = ('data_time', 'time', 'step')
+
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
@@ -115,7 +118,7 @@ class ProgressHook(Hook):
             (f'{self._unit} {record["step"]}', record)
             for record in (run.validation if run else [])
         ]
-        ends = [*(before or self._found)[:1], *self._found[-1:]]
+        ends = [*(before or self._found)[:1], *(self._found or before)[-1:]]
         last_time, last = ends[-1] if ends else ('', {})
         first_time, first = ends[0] if ends else ('', {})
         return [
@@ -127,7 +130,7 @@ class ProgressHook(Hook):
             )
             + f'{value:.2f} ({last_time})'
             for name, value in last.items()
-            if isinstance(value, (int, float))
+            if isinstance(value, (int, float)) and name not in _NO_METRICS
         ]
 
 

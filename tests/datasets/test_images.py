@@ -147,12 +147,15 @@ def test_a_column_of_splits(tmp_path):
     val = {f'{x}/{i}.jpg' for x in ('ant', 'bee') for i in (2, 7)}
     assert set(taken('val', table)) == val
     assert '4 in its split val' in collect(str(table)).sentence()
-    folds = [x.replace('test', 'fold 2') for x in rows]
-    table = listed(tmp_path / 'b.csv', 'path,split,label', *folds)
-    assert len(taken('all', table)) == 20
+    folds = [f'{x}/0.jpg,{x},{i}' for i, x in enumerate(('ant', 'bee'))]
+    table = listed(tmp_path / 'b.csv', 'path,label,split', *folds)
+    assert len(taken('all', table)) == 2
     none = listed(tmp_path / 'c.csv', 'path,split', 'ant/1.jpg,test')
     with pytest.raises(ValueError, match=r'no image to train on.*are test'):
         collect(str(none))
+    other = listed(tmp_path / 'd.csv', *none.read_text().split(), 'bee/1.jpg,')
+    with pytest.raises(ValueError, match=r'other splits .*: an empty cell'):
+        collect(str(other))
 
 
 def test_a_train_is_a_vehicle_beside_others(tmp_path):

@@ -1,5 +1,7 @@
 """Any channels and depth: values as they are in the file, or a sentence."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -152,6 +154,8 @@ def test_later_ones_are_skipped_and_counted(tmp_path):
     assert found[0] is not None
     assert not any(found[1:])
     assert load.skipped == len(names) - 1
+    with pytest.raises(ValueError, match='no array of numbers of numpy'):
+        load.read(str(tmp_path / 'c.npy'))
 
 
 def test_statistics_are_those_of_all_pixels(tmp_path):
@@ -179,6 +183,8 @@ def test_statistics_are_those_of_all_pixels(tmp_path):
     assert found.missing.tolist() == [0, 0, 27 / 136, 0, 0]
     assert found.images == 2
     [name] = found.unread
+    more = replace(found, unread=[name] * 7)
+    assert '# not read: 2 more' in str(more)
     assert name.startswith('broken.tif (')
     assert 'backbone=dict(in_channels=5)' in str(found)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -109,6 +110,14 @@ def test_a_fresh_run_says_nothing_of_the_one_before(tmp_path, capsys):
     said = ''.join(capsys.readouterr())
     assert re.search(r'\n  accuracy/top1: [\d.]+ \(epoch 1\)\n', said)
     assert 'report:' not in said
+
+
+def test_a_resumed_run_without_validation_tells_of_those_before():
+    hook = progress.ProgressHook()
+    hook._unit = 'epoch'
+    found = [dict(accuracy=x, step=i, time=2.0) for i, x in enumerate([1, 3])]
+    [line] = hook._metrics(SimpleNamespace(validation=found))
+    assert line == 'accuracy: 1.00 (epoch 0) -> 3.00 (epoch 1)'
 
 
 BROKEN = ('gather', 'write_recipe', 'save_views', 'read_run', '_draw')
