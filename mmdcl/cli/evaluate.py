@@ -25,6 +25,8 @@ from .evaluate_flags import DENSE, FROZEN
 from .running import build_runner
 from .splits import find_splits
 
+_LOADERS = ('mmdcl.LoadImageFromFile', 'mmdcl.LoadMultichannelImage')
+
 
 def _commit(checkpoint: str) -> str | None:
     """Of the repository on a hub that it comes from."""
@@ -102,6 +104,21 @@ def apply_flags(cfg: Config, args: argparse.Namespace) -> None:
     cfg.randomness = dict(seed=args.seed)
 
 
+def stop_at_unreadable(cfg: Config) -> None:
+    """No other image is tested on in place of one that cannot be read.
+
+    Args:
+        cfg: Of a benchmark that trains, changed in place.
+    """
+    for name in ('val_dataloader', 'test_dataloader'):
+        dataset = (cfg.get(name) or {}).get('dataset') or {}
+        while dataset.get('dataset'):
+            dataset = dataset['dataset']
+        for step in dataset.get('pipeline') or []:
+            if step['type'] in _LOADERS:
+                step.setdefault('on_error', 'stop')
+
+
 def chosen_settings(cfg: Config, protocol: str) -> dict:
     """What of the protocol's loop belongs beside its result."""
     if protocol == 'knn':
@@ -134,6 +151,8 @@ def run(args: argparse.Namespace) -> None:
     find_splits(cfg, args.data_root)
     finish_config(cfg, args)
     check_parts(cfg, needs)
+    if trains:
+        stop_at_unreadable(cfg)
     classes = fit_classes(cfg, args.cfg_options)
     if left_out := no_other_weights(cfg):
         of = 'random' if args.random_init else 'those of the checkpoint'

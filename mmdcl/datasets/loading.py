@@ -11,6 +11,7 @@ from mmcv.transforms import LoadImageFromFile as UpstreamLoadImageFromFile
 from mmengine import fileio
 from mmengine.logging import print_log
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from torch.utils.data import get_worker_info
 
 from ..arguments import require_whole
@@ -22,6 +23,7 @@ _MAX_WORKERS = 256
 _TOO_MANY_IN_A_ROW = 20
 # Half a gigabyte, and where Pillow refuses an image, too.
 _MAX_PIXELS = 178_956_970
+_SAMPLES_PER_PIXEL = 277  # a tag of TIFF
 _USUAL = dict(flag='color', backend='cv2')
 # Modes of Pillow for TIFF that OpenCV refuses, or reads as if unsigned.
 _NO_RANGE = {'F': 'floating-point', 'I': 'signed or of 32 bits'}
@@ -82,7 +84,26 @@ def decode(content: bytes, header: Any) -> np.ndarray | None:
             )
         if is_transparent(header):
             return on_white(header)
+    elif (channels := _channels_of_tiff(content)) > 4:
+        raise ValueError(
+            f'it has {channels} channels, where images of 1 to 4 are read; '
+            'mmdcl.LoadMultichannelImage reads others'
+        )
     return mmcv.imfrombytes(content, **_USUAL)
+
+
+def _channels_of_tiff(content: bytes) -> int:
+    """Which Pillow does not open; 0 if it is none."""
+    if content[:4] not in (b'II*\0', b'MM\0*'):
+        return 0
+    try:
+        tags = ImageFileDirectory_v2(content[:8])
+        file = BytesIO(content)
+        file.seek(tags.next)
+        tags.load(file)
+        return int(tags.get(_SAMPLES_PER_PIXEL, 1))
+    except Exception:  # as many kinds as files can be damaged
+        return 0
 
 
 def counter() -> torch.Tensor:

@@ -13,6 +13,7 @@ from mmengine.registry import DATASETS, MODELS
 from ..checkpoints.architecture import plain_backbone
 from ..engine.band_check import input_channels
 from ..engine.class_check import few
+from ..engine.evaluation_images import shared_images
 from ..errors import UserValueError
 from .categories import check_categories
 
@@ -49,6 +50,7 @@ def check_labels(cfg: Config, classifier: bool = True) -> None:
     Raises:
         ValueError: A split is not as it must be.
     """
+    built = []
     for name in PARTS:
         where = f'{name}.dataset ({cfg[name].dataset.type})'
         if classifier:
@@ -69,6 +71,13 @@ def check_labels(cfg: Config, classifier: bool = True) -> None:
             number = cfg.model.head.get('num_classes') if classifier else None
             _check_image_labels(where, dataset, number)
             _check_image(where, dataset, cfg.model)
+            built.append(dataset)
+    both = shared_images(*built) if built else []
+    if both:
+        print(
+            f'beware: {len(both):,} images are learnt from and tested on '
+            f'({few(set(both))}), so that the result is too good'
+        )
 
 
 def _classes(dataset: BaseDataset) -> list[list[str]]:

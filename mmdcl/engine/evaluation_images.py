@@ -83,19 +83,24 @@ def check_evaluation_images(train: Any, evaluation: dict[str, Any]) -> None:
     parts = [leaf for leaf in leaves(train) if next(paths_of(leaf), None)]
     if not parts:
         return
-    resolved = _Resolver()
     for name, dataset in evaluation.items():
-        theirs = set(map(resolved, paths_of(dataset)))
-        both = [
-            path
-            for leaf in parts
-            if theirs and not _apart(leaf, theirs)
-            for path in paths_of(leaf)
-            if resolved(path) in theirs
-        ]
+        both = shared_images(train, dataset)
         _refuse(both, f'are among those that {name} evaluates on')
     for leaf in parts:
         _refuse(list(_beside_train(leaf)), _OF_A_SPLIT)
+
+
+def shared_images(train: Any, evaluated: Any) -> list[str]:
+    """Images of the one dataset that the other has as well, by their files."""
+    resolved = _Resolver()
+    theirs = set(map(resolved, paths_of(evaluated)))
+    return [
+        path
+        for leaf in leaves(train)
+        if theirs and not _apart(leaf, theirs)
+        for path in paths_of(leaf)
+        if resolved(path) in theirs
+    ]
 
 
 def _beside_train(leaf: Any) -> Iterator[str]:

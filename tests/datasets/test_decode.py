@@ -109,6 +109,19 @@ def test_the_first_of_several_frames(tmp_path):
         assert (read(path) == RGB).all()
 
 
+def test_many_channels_are_said_and_not_by_opencv(tmp_path, capfd):
+    path = tmp_path / 'bands.tif'
+    cv2.imwritemulti(str(path), [np.zeros((4, 4), np.uint8)])
+    content = bytearray(path.read_bytes())
+    tag = content.index(b'\x15\x01')  # 277, samples per pixel
+    content[tag + 8] = 5
+    path.write_bytes(content)
+    load = LoadImageFromFile(on_error='stop')
+    with pytest.raises(OSError, match=r'5 channels.*LoadMultichannelImage'):
+        load(dict(img_path=str(path)))
+    assert 'OpenCV' not in capfd.readouterr().err
+
+
 def broken(folder):
     """Files by what is said of them."""
     noise = np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from PIL import Image
 
+from mmdcl.cli.evaluate import stop_at_unreadable
 from mmdcl.configs import config_path
 from mmdcl.downstream.classes import fit_classes
+from mmdcl.downstream.labels import check_labels
 
 
 def drawn(root: Path, split: str, names) -> None:
@@ -110,3 +113,26 @@ def test_a_class_without_images_is_named(subset, tmp_path):
     tmp_path.joinpath('val/dog/0.JPEG').rename(tmp_path / 'val/dog/0.txt')
     with pytest.raises(ValueError, match=r'without an image: dog\. Fill'):
         fit_classes(subset)
+
+
+def test_what_is_learnt_from_and_tested_on_is_told(cfg, tmp_path, capsys):
+    for name, number in (('cat', 0), ('dog', 9)):
+        for split, more in (('train', 0), ('val', 1)):
+            path = tmp_path / split / name / f'{more}.png'
+            path.parent.mkdir(parents=True)
+            Image.new('RGB', (8, 8), (number, 0, 0)).save(path)
+    fit_classes(cfg)
+    check_labels(cfg)
+    assert 'beware' not in capsys.readouterr().out
+    (tmp_path / 'val/cat/2.png').symlink_to(tmp_path / 'train/cat/0.png')
+    check_labels(cfg)
+    said = capsys.readouterr().out
+    assert 'beware: 1 images are learnt from and tested on' in said
+    assert 'train/cat/0.png' in said
+
+
+def test_nothing_stands_in_for_an_image_to_test_on():
+    cfg = Config.fromfile(config_path('benchmarks/few-labels_folder'))
+    stop_at_unreadable(cfg)
+    assert cfg.test_dataloader.dataset.pipeline[0].on_error == 'stop'
+    assert 'on_error' not in cfg.train_dataloader.dataset.dataset.pipeline[0]
