@@ -128,10 +128,13 @@ def _compare(name: str, leaf: Any, model: nn.Module) -> None:
         places['the length of data_preprocessor.mean and std'] = mean.numel()
     for place, wanted in places.items():
         if wanted and wanted != found:
+            some = (
+                f'choose {wanted} of the channels by `bands` of '
+                'mmdcl.LoadMultichannelImage, '
+            )
             raise UserValueError(
                 f'{name} gives images of {found} '
                 f'channel{"s" * (found > 1)} ({info.get("img_path")}), but '
-                f'{place} is {wanted}: set that to {found}, choose {wanted} '
-                'of the channels by `bands` of mmdcl.LoadMultichannelImage, '
-                'or give other images'
+                f'{place} is {wanted}: set that to {found}, '
+                f'{some * (found > wanted)}or give other images'
             )
