@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
         data_root=str(args.folder),
         with_label=False,
         pipeline=pipeline,
+        **image_extensions(network.config),
     )
     scope = network.config.get('default_scope')
     sample = Sample(
@@ -115,17 +116,31 @@ def image_pipeline(cfg: Config, size: int | None = None) -> list[dict]:
     return [*steps[:-1], *middle, steps[-1]]
 
 
+def image_extensions(cfg: Config) -> dict[str, tuple[str, ...]]:
+    """``extensions`` of the images, if they are others than usual."""
+    for split in SPLITS:
+        dataset = _inner(_dataset(cfg, split))
+        if isinstance(dataset, Mapping) and dataset.get('extensions'):
+            return dict(extensions=tuple(dataset['extensions']))
+    return {}
+
+
 def _dataset(cfg: Config, split: str) -> Any:
     loader = cfg.get(f'{split}_dataloader')
     return loader.get('dataset') if isinstance(loader, Mapping) else None
 
 
-def _pipeline(dataset: Any) -> Sequence[Mapping] | None:
-    """Of a dataset, or the first that is in it."""
+def _inner(dataset: Any) -> Any:
+    """The dataset, or the first that is in it, that has a pipeline."""
     while isinstance(dataset, Mapping) and not dataset.get('pipeline'):
         several = dataset.get('datasets')
         dataset = several[0] if several else dataset.get('dataset')
-    return dataset['pipeline'] if isinstance(dataset, Mapping) else None
+    return dataset
+
+
+def _pipeline(dataset: Any) -> Sequence[Mapping] | None:
+    inner = _inner(dataset)
+    return inner['pipeline'] if isinstance(inner, Mapping) else None
 
 
 def folder_classes(

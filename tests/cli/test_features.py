@@ -8,8 +8,13 @@ from mmengine.config import Config
 
 from mmdcl import load_features
 from mmdcl.cli import features
-from mmdcl.cli.features import folder_classes, image_pipeline
+from mmdcl.cli.features import (
+    folder_classes,
+    image_extensions,
+    image_pipeline,
+)
 from mmdcl.cli.main import parse
+from mmdcl.configs import config_path
 from mmdcl.report.images.network import open_network
 from tests.report.checkpoints import checkpoint
 from tests.runs import PLAIN, loader
@@ -115,6 +120,14 @@ def test_classes_are_folders_of_one_level():
     assert classes == list('abcdefg')
     for names in (['1.png', 'b/1.png'], ['a/1.png'], ['a/x/1', 'b/x/1']):
         assert folder_classes(names) == (None, None)
+
+
+def test_files_are_those_of_the_config():
+    name = 'dcl_resnet50_1xb64_multichannel'
+    found = image_extensions(Config.fromfile(config_path(name)))
+    assert '.npy' in found['extensions']
+    usual = Config(dict(val_dataloader=loader('test', PLAIN)))
+    assert image_extensions(usual) == {}
 
 
 def test_the_pipeline_is_that_of_the_config():
