@@ -16,7 +16,7 @@ from ..feature_files import SavedFeatures, check_file, save_features
 from ..protocols.parts import chosen_parts, listening
 from ..report.images.datasets import SPLITS, build_dataset
 from ..report.images.network import Network, open_network
-from ..report.images.pipelines import plain_pipeline
+from ..report.images.pipelines import plain_pipeline, skipping
 from ..report.images.sampling import Sample, batches
 
 _SIZES = ('Resize', 'ResizeEdge', 'CenterCrop')
@@ -102,7 +102,7 @@ def image_pipeline(cfg: Config, size: int | None = None) -> list[dict]:
             'the checkpoint does not say how its images are loaded; give '
             'their size by --image-size, such as 224'
         )
-    steps = [dict(step) for step in pipeline or [dict(type='PackInputs')]]
+    steps = skipping(pipeline or [dict(type='PackInputs')])
     kinds = [short_name(step.get('type')) for step in steps]
     if not any(kind.startswith('Load') for kind in kinds):
         steps.insert(0, dict(type='mmdcl.LoadImageFromFile'))

@@ -19,7 +19,7 @@ from ...downstream.pretrained_network import (
 )
 from ...errors import UserError, UserFileNotFoundError, UserValueError
 from ...registry import DATASETS, TRANSFORMS
-from .pipelines import plain_pipeline
+from .pipelines import plain_pipeline, skipping
 
 SPLITS = ('val', 'train', 'test')
 _KINDS = ('base_dataset', 'caltech101', 'cifar', 'cub', 'custom', 'dtd')
@@ -79,12 +79,17 @@ def plain_dataset(cfg: Config, split: str) -> dict:
     """
     dataset = _dataset(cfg, split)
     if split != 'train':
-        return deepcopy(dataset)
+        whole = deepcopy(dataset)
+        if whole.get('pipeline'):
+            whole['pipeline'] = skipping(whole['pipeline'])
+        return whole
     others = [
         (_dataset(cfg, x) or {}).get('pipeline') for x in ('val', 'test')
     ]
     validated = next(filter(None, others), None)
-    return _pipelined(dataset, lambda x: validated or plain_pipeline(x))
+    return _pipelined(
+        dataset, lambda x: skipping(validated or plain_pipeline(x))
+    )
 
 
 def training_dataset(cfg: Config) -> dict:

@@ -29,6 +29,14 @@ def plain_pipeline(training: Sequence[Mapping[str, Any]]) -> list[dict]:
     return [*loading, dict(type='PackInputs')]
 
 
+def skipping(pipeline: Sequence[Mapping[str, Any]]) -> list[dict]:
+    """The same, which leaves out what cannot be read instead of stopping."""
+    return [
+        {**step, 'on_error': 'skip'} if 'on_error' in step else dict(step)
+        for step in pipeline
+    ]
+
+
 def _sizes(part: Any) -> Iterator[tuple[int, int]]:
     """Width and height of what crops and resizes give, in their order."""
     if isinstance(part, Mapping):

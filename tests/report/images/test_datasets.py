@@ -41,6 +41,16 @@ def test_training_images_come_as_those_to_validate_on():
     assert 'MultiView' in kinds
 
 
+def test_pictures_leave_out_what_cannot_be_read():
+    """Though a benchmark stops at it, where it tests."""
+    load = dict(type='mmdcl.LoadImageFromFile', on_error='stop')
+    part = dict(dataset=dict(type='mmdcl.Images', pipeline=[load]))
+    cfg = Config(dict(train_dataloader=part, test_dataloader=part))
+    for split in ('train', 'test'):
+        [step] = plain_dataset(cfg, split)['pipeline']
+        assert step['on_error'] == 'skip'
+
+
 @pytest.mark.parametrize(
     ('name', 'size'),
     [
