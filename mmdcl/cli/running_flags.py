@@ -7,6 +7,13 @@ from .settings_action import Settings
 BACKENDS = ('tensorboard', 'wandb', 'mlflow')
 
 
+def _not_empty(text: str) -> str:
+    """Of a variable of the shell that is not set, most likely."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError('it is empty; give a path')
+    return text
+
+
 def of_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'config',
@@ -25,6 +32,7 @@ def of_running(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--data-root',
+        type=_not_empty,
         help='folder of the images, for all dataloaders; for '
         'dcl_resnet50_1xb64_images a list or a table of them, too',
     )

@@ -59,6 +59,13 @@ def test_a_misspelt_command_flag_and_config(capsys):
         main('train', ['elsewhere/dcl_resnet50_8xb32.py'])
 
 
+def test_a_data_root_is_not_empty(capsys):
+    name = 'dcl_resnet50_1xb64_images'
+    with pytest.raises(SystemExit):
+        parse('train', [name, '--data-root', ''])
+    assert '--data-root: it is empty' in capsys.readouterr().err
+
+
 def test_without_a_command_there_is_help(capsys):
     with pytest.raises(SystemExit):
         main(words=[])
