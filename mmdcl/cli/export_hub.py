@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..checkpoints.architecture import pretraining_config
 from ..checkpoints.channels import short_name, trained_order
 from ..checkpoints.inputs import inputs_of
 from ..checkpoints.metadata import as_metadata
+from ..errors import UserModuleNotFoundError
 from ..hub.card import Facts, check_license, write_card
 from ..hub.timm_folder import (
     CARD,
@@ -41,7 +43,7 @@ def write_folder(args: argparse.Namespace) -> None:
     out = Path(args.out)
     check_license(args.license)
     check_place(out, args.force)
-    import_timm()
+    _check_packages()
     checkpoint = read_checkpoint(args.checkpoint, args.trust)
     config = _config(checkpoint, args.config)
     ours = build(checkpoint, args)
@@ -96,6 +98,18 @@ def write_folder(args: argparse.Namespace) -> None:
     ):
         if not there:
             print(f'{out / CARD} names no {missing}: {how}')
+
+
+def _check_packages() -> None:
+    """Before any work: timm asks for some of them in its midst."""
+    import_timm()
+    for name in ('huggingface_hub', 'safetensors', 'jinja2'):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise UserModuleNotFoundError(
+                f'--style timm-hub needs {name}: pip install {name}'
+            ) from error
 
 
 def _config(checkpoint: dict, path: str | None) -> Mapping[str, Any]:

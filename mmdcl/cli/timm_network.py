@@ -66,7 +66,7 @@ def timm_network(
             f'{_INSTEAD}'
         ) from error
     if wrong := differences(tensors, network.state_dict(), ()):
-        raise UserValueError(f'this is not {name} of timm.{wrong} {_INSTEAD}')
+        raise UserValueError(f'this is not {name} of timm; {_INSTEAD}.{wrong}')
     return TimmNetwork(name, dict(arguments), network, dict(tensors))
 
 

@@ -18,6 +18,7 @@ from mmdcl.checkpoints.stem import widened_stem
 from mmdcl.cli import export as command
 from mmdcl.cli import export_hub
 from mmdcl.cli.main import parse
+from mmdcl.errors import UserModuleNotFoundError
 from mmdcl.hub.timm_folder import Inputs
 
 RGB = dict(mean=[127.5] * 3, std=[51.0] * 3, to_rgb=True)
@@ -243,9 +244,12 @@ def test_names_are_looked_at_first(words, message):
         command.run(parse('export', flags))
 
 
-def test_timm_is_asked_for_first(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'timm', None)
-    with pytest.raises(ModuleNotFoundError, match='pip install timm'):
+@pytest.mark.parametrize(
+    'name', ['timm', 'huggingface_hub', 'safetensors', 'jinja2']
+)
+def test_packages_are_asked_for_first(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserModuleNotFoundError, match=f'pip install {name}'):
         command.run(parse('export', ['none.pth', *WORDS[1:]]))
 
 
