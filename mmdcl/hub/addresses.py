@@ -15,6 +15,8 @@ _ADDRESS = re.compile(
     r'(?:@(?P<early>(?:refs/(?:pr|convert)/)?[^/@]+)(?=/|$))?'
     r'(?:/(?P<file>[^@]*))?(?:@(?P<late>[^@]+))?'
 )
+# Of branches, what an address can name.
+_BRANCH = re.compile(r'(refs/pr/)?\w([\w.-]*\w)?', re.A)
 _LONGEST = 96  # letters of user, slash and repository
 
 
@@ -107,6 +109,11 @@ def repository(text: str, revision: str | None = None) -> Address:
     if address.file or address.revision:
         raise UserValueError(
             f'{text} names more than a repository; give USER/REPO alone'
+        )
+    if revision and (not _BRANCH.fullmatch(revision) or '..' in revision):
+        raise UserValueError(
+            f'--revision {revision!r} is no branch that hf://USER/REPO@BRANCH '
+            'can name: letters, digits, -, _ and . only'
         )
     return address._replace(revision=revision)
 

@@ -55,4 +55,10 @@ def test_a_repository_alone():
     assert repository('hf://me/net') == Address('me/net')
     with pytest.raises(UserValueError, match='give USER/REPO alone'):
         repository('me/net/model.safetensors')
+    for branch in ('refs/pr/1', 'v1.0'):
+        address = repository('me/net', branch)
+        assert parse(str(address)) == address
+    for branch in ('a/b', 'a b', '../c', '-x', 'a..b'):
+        with pytest.raises(UserValueError, match='is no branch that'):
+            repository('me/net', branch)
     assert not is_address('https://me/net')
