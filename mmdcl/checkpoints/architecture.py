@@ -1,6 +1,7 @@
 """What network and preprocessing a checkpoint was trained with."""
 
 import ast
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,8 +34,15 @@ def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         where the checkpoint holds no config.
 
     Raises:
-        ValueError: It is no config, or ``model`` holds more than data.
+        ValueError: It is no config, ``model`` holds more than data, or mean
+            or std are none.
     """
+    config = _written(checkpoint)
+    _check_normalisation(config)
+    return config
+
+
+def _written(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     meta = checkpoint.get('meta')
     meta = meta if isinstance(meta, Mapping) else {}
     text = meta.get('cfg')
@@ -65,6 +73,31 @@ def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
             f'{str(variables["model"])[:80]!r}; {_INSTEAD}'
         )
     return variables
+
+
+def _check_normalisation(config: Mapping[str, Any]) -> None:
+    """Let mean and std pass by which images can be normalised."""
+    model = config.get('model') or {}
+    then = model.get('data_preprocessor') or config.get('data_preprocessor')
+    if not isinstance(then or {}, Mapping):
+        raise UserValueError(
+            '`data_preprocessor` of the config in the checkpoint is no dict '
+            f'but {str(then)[:80]!r}; {_INSTEAD}'
+        )
+    for key in ('mean', 'std'):
+        numbers = (then or {}).get(key)
+        if numbers is None:
+            continue
+        plain = isinstance(numbers, (list, tuple)) and all(
+            isinstance(x, (int, float)) and math.isfinite(x) for x in numbers
+        )
+        if not plain or (key == 'std' and not all(x > 0 for x in numbers)):
+            raise UserValueError(
+                f'`data_preprocessor.{key}` of the config in the checkpoint '
+                'should be a list of a number for each channel'
+                f'{", above 0" if key == "std" else ""}; got '
+                f'{str(numbers)[:80]!r}; {_INSTEAD}'
+            )
 
 
 def pretrained_backbone(checkpoint: Mapping[str, Any]) -> dict[str, Any]:

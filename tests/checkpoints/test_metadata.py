@@ -10,6 +10,7 @@ from mmdcl.checkpoints.architecture import (
 )
 from mmdcl.checkpoints.export import write_backbone
 from mmdcl.checkpoints.metadata import BACKBONE, metadata_of
+from mmdcl.errors import UserValueError
 
 TENSORS = {'conv1.weight': torch.arange(3.0)}
 CONFIG = """
@@ -78,3 +79,20 @@ def test_images_in_another_order_than_an_export_was_trained_on():
     assert said == 'images in RGB, here in BGR'
     memory = dict(type='CIFAR10')
     assert preprocessing_differences(then, nn.Module(), memory) == []
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        dict(mean='abc'),
+        dict(mean=[[1], 2, 3]),
+        dict(mean=[float('nan')] * 3),
+        dict(std={'a': 1}),
+        dict(std=[1, 0, 1]),
+        [1],
+    ],
+)
+def test_numbers_by_which_nothing_can_be_normalised(wrong):
+    network = dict(model=dict(backbone=TENSORS, data_preprocessor=wrong))
+    with pytest.raises(UserValueError, match='`data_preprocessor'):
+        pretraining_config({'meta': {'network': network}})
