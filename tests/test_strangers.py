@@ -19,7 +19,11 @@ from mmdcl.checkpoints.architecture import (
 )
 from mmdcl.checkpoints.strict import only_strict
 from mmdcl.cli.main import parse
-from mmdcl.downstream.pretrained_network import build_network, network_config
+from mmdcl.downstream.pretrained_network import (
+    build_network,
+    largest_network,
+    network_config,
+)
 from tests.runs import BACKBONE, PLAIN, VIEWS, loader, runner
 
 RUN = dict(type='os.system', command='touch X')
@@ -66,6 +70,15 @@ def test_only_registered_networks_are_built(name, evil):
     with pytest.raises(ValueError, match=r'no backbone or layer registered'):
         build_network(NETWORKS[name])
     assert not evil.exists()
+
+
+def test_a_network_is_not_by_far_larger_than_its_file():
+    """Before memory is filled: this one has 10^15 parameters."""
+    checkpoint = {'state_dict': {'conv1.weight': torch.ones(64, 3, 7, 7)}}
+    huge = dict(resnet(), base_channels=10**6)
+    with pytest.raises(ValueError, match='more than 10,018,816 parameters'):
+        build_network(huge, most=largest_network(checkpoint))
+    build_network(resnet(), most=largest_network(checkpoint))
 
 
 def test_no_file_is_loaded_while_a_network_is_built(evil):

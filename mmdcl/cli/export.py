@@ -16,7 +16,7 @@ from ..checkpoints.channels import short_name
 from ..checkpoints.export import rename, write_backbone
 from ..checkpoints.metadata import metadata_of
 from ..checkpoints.strict import only_strict
-from ..downstream.pretrained_network import build_network
+from ..downstream.pretrained_network import build_network, largest_network
 from ..engine.features import image_features
 from ..errors import UserValueError
 from .configuration import read_config
@@ -49,7 +49,8 @@ def build(checkpoint: dict, args: argparse.Namespace) -> nn.Module:
     """The network that the weights belong to, on the CPU."""
     backbone = backbone_of(checkpoint, args)
     init_default_scope('mmpretrain')
-    return build_network(backbone, trust=bool(args.config) or args.trust)
+    trust = bool(args.config) or args.trust
+    return build_network(backbone, trust, most=largest_network(checkpoint))
 
 
 class Target(NamedTuple):

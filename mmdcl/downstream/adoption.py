@@ -21,7 +21,11 @@ from ..engine.features import image_features, last_output
 from ..errors import UserValueError
 from .compiled import check_operators
 from .dense import KEPT, class_of, fit_dense, take_shared
-from .pretrained_network import build_network, network_config
+from .pretrained_network import (
+    build_network,
+    largest_network,
+    network_config,
+)
 
 POOLING = ('GlobalAveragePooling', 'GeneralizedMeanPooling')
 _SIZES = (64, 224)  # pixels; some networks refuse small images
@@ -80,7 +84,8 @@ def adopt_backbone(
     }
     if theirs:
         with DefaultScope.overwrite_default_scope('mmpretrain'):
-            network = build_network(theirs, trust)
+            most = largest_network(checkpoint)
+            network = build_network(theirs, trust, most=most)
             plain = plain_backbone if trust else network_config
             theirs = plain(theirs)
             theirs, network = _without_masks(theirs, network)

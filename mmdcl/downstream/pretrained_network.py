@@ -236,10 +236,48 @@ def network_config(
     return checked(plain_backbone(backbone), allowed)
 
 
+@contextmanager
+def _no_larger(most: int) -> Iterator[None]:
+    """Meanwhile a network of more parameters is an error.
+
+    They are counted before they are filled, which is what takes memory.
+    """
+    register, total = nn.Module.register_parameter, 0
+
+    def counted(module: nn.Module, name: str, parameter: Any) -> None:
+        nonlocal total
+        total += 0 if parameter is None else parameter.numel()
+        if total > most:
+            raise ValueError(
+                f'it has more than {most:,} parameters, and the file holds '
+                'by far fewer'
+            )
+        register(module, name, parameter)
+
+    with patch.object(nn.Module, 'register_parameter', counted):
+        yield
+
+
+def largest_network(checkpoint: Any) -> int:
+    """How many parameters a network may have whose weights are in a file.
+
+    Twice what is there: wrong configs are told by names and shapes.
+    """
+    return 2 * _numbers_in(checkpoint) + 10**7
+
+
+def _numbers_in(part: Any) -> int:
+    if isinstance(part, torch.Tensor):
+        return part.numel()
+    values = part.values() if isinstance(part, Mapping) else ()
+    return sum(map(_numbers_in, values))
+
+
 def build_network(
     backbone: Mapping[str, Any],
     trust: bool = False,
     allowed: Allowed = NETWORK,
+    most: int = 10**10,
 ) -> nn.Module:
     """The backbone that a config describes, with random weights.
 
@@ -250,6 +288,7 @@ def build_network(
         trust: It is the user's own, or its maker is trusted: build whatever
             it names.
         allowed: What is built otherwise.
+        most: Parameters of what is: of :func:`largest_network`.
 
     Raises:
         ValueError: It names what is not built for strangers, or cannot be
@@ -260,7 +299,7 @@ def build_network(
         return upstream.MODELS.build(plain_backbone(backbone))
     config = network_config(backbone, allowed)
     try:
-        with registered_only(allowed):
+        with registered_only(allowed), _no_larger(most):
             network = upstream.MODELS.build(config)
     except Exception as error:  # of any kind: the arguments are a stranger's
         if str(error).endswith(HINT):
