@@ -36,6 +36,14 @@ class CheckpointMatchHook(Hook):
             if resuming or name.startswith('backbone.')
         }
         if wrong := differences(theirs, wanted):
+            bare = {f'backbone.{name}': x for name, x in theirs.items()}
+            if not resuming and not differences(bare, wanted):
+                raise UserValueError(
+                    'the checkpoint is a backbone alone, and load_from takes '
+                    'whole models. In its place, set init_cfg=dict('
+                    "type='Pretrained', checkpoint=...) of model.backbone, or "
+                    'use mmdcl.PretrainedBackboneHook'
+                )
             what = 'model' if resuming else 'backbone'
             raise UserValueError(
                 f'not all of the {len(wanted)} tensors of the {what} come '

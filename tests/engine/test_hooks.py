@@ -74,6 +74,20 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
     same = runner(tmp_path, custom_hooks=HOOKS[1:], load_from=path)
     same.val()
 
+    bare = {
+        name.removeprefix('backbone.'): tensor
+        for name, tensor in same.model.state_dict().items()
+        if name.startswith('backbone.')
+    }
+    torch.save(bare, tmp_path / 'bare.pth')
+    other = runner(
+        tmp_path,
+        custom_hooks=HOOKS[1:],
+        load_from=str(tmp_path / 'bare.pth'),
+    )
+    with pytest.raises(ValueError, match='a backbone alone, and load_from'):
+        other.val()
+
     wider = dict(SIMCLR, backbone=dict(BACKBONE, base_channels=8))
     other = runner(
         tmp_path, model=wider, custom_hooks=HOOKS[1:], load_from=path
