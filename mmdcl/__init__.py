@@ -37,12 +37,14 @@ _ROOMS = {
     'models': (
         'DCLHead',
         'DCLWHead',
+        'DecoupledCrossEntropyLoss',
         'FrozenBackboneClassifier',
         'InfoNCEHead',
         'NNCLR',
         'SimCLR',
         'SupportSet',
         'TIMMBackbone',
+        'WeightedDecoupledCrossEntropyLoss',
     ),
     'engine': (
         'AtomicCheckpointHook',

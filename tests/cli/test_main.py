@@ -24,6 +24,8 @@ WORDS = {
     'doctor': [],
     'plot': ['pairs', 'a.pth'],
     'report': ['a'],
+    'features': ['a.pth', 'b', '--out', 'c.npz'],
+    'push': ['a', 'b/c'],
 }
 # Nothing that is slow to import is needed to read what was typed.
 LIGHT = """
