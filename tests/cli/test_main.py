@@ -24,7 +24,7 @@ WORDS = {
     'doctor': [],
     'plot': ['pairs', 'a.pth'],
     'report': ['a'],
-    'features': ['a.pth', 'b', '--out', 'c.npz'],
+    'features': ['a.pth', '.', '--out', 'c.npz'],
     'push': ['a', 'b/c'],
 }
 # Nothing that is slow to import is needed to read what was typed.
