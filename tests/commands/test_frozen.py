@@ -19,8 +19,8 @@ CATS = [f'{x}.metainfo.classes=(cat,dog)' for x in CATS]
 
 @pytest.fixture(scope='module')
 def photos(place, trained):
-    drawn.classes(place / 'photos/train', ('cat', 'dog'), 6, 48, '.jpg')
-    drawn.classes(place / 'photos/val', ('cat', 'dog'), 4, 48, '.png', 1)
+    drawn.classes(place / 'zoo/train', ('cat', 'dog'), 6, 48, '.jpg')
+    drawn.classes(place / 'zoo/val', ('cat', 'dog'), 4, 48, '.png', 1)
     return place
 
 
@@ -31,7 +31,7 @@ def added(place):
 
 
 def test_retrieval(photos):
-    instead = {**CHECKPOINT, 'FOLDER': 'photos'}
+    instead = {**CHECKPOINT, 'FOLDER': 'zoo'}
     options = ['--cfg-options', *SMALL, 'test_cfg.ks=[1,5]']
     typed('--protocol retrieval', photos, *options, instead=instead)
     row = added(photos)
@@ -42,8 +42,9 @@ def test_retrieval(photos):
 
 
 def test_svm_on_voc(photos):
-    draw_voc(photos / 'data/VOCdevkit/VOC2007', {'trainval': 12, 'test': 8})
-    options = ['--cfg-options', *SMALL, *CATS, 'test_cfg.costs=[1,10]']
+    draw_voc(photos / 'voc/VOCdevkit/VOC2007', {'trainval': 12, 'test': 8})
+    options = ['--data-root', 'voc', '--cfg-options', *SMALL, *CATS]
+    options += ['test_cfg.costs=[1,10]']
     said = typed('--dataset voc07', photos, *options, instead=CHECKPOINT)
     assert "'cat', cost" in said
     row = added(photos)
@@ -52,7 +53,7 @@ def test_svm_on_voc(photos):
 
 
 def test_features_of_a_folder(photos, monkeypatch):
-    instead = {**CHECKPOINT, 'FOLDER': 'photos/val'}
+    instead = {**CHECKPOINT, 'FOLDER': 'zoo/val'}
     said = typed('mmdcl features', photos, instead=instead)
     assert '8 images, 64 numbers each, 2 classes' in said
     monkeypatch.chdir(photos)
