@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import mmdcl
+from mmdcl import weights
 from mmdcl.configs import names
 from tests.commands.documented import ROOT, logged, run
 
@@ -88,6 +89,8 @@ def test_what_the_wheel_carries(built):
         assert f'mmdcl/.mim/configs/{name}.py' in found
     for name in ('model-index.yml', 'configs/metafile.yml', 'tools/train.py'):
         assert f'mmdcl/.mim/{name}' in found
+    for name in weights.names():
+        assert f'mmdcl/weights/{name}.safetensors' in found
     tops = {x.partition('/')[0] for x in found}
     assert tops == {'mmdcl', f'mmdcl-{mmdcl.__version__}.dist-info'}
     assert not [x for x in found if 'tests' in x or '__pycache__' in x]
