@@ -5,6 +5,8 @@ exception that its name says, so that ``except ValueError`` catches a
 :class:`UserValueError`. Whatever is no :class:`UserError` keeps its traceback.
 """
 
+_NAMED = 5  # at most, in a message
+
 
 class UserError(Exception):
     """What a user can mend; its one argument is the sentence.
@@ -67,3 +69,10 @@ class UserNotImplementedError(UserError, NotImplementedError):
 
 class UserFloatingPointError(UserError, FloatingPointError):
     """A loss or weights that are NaN or infinite."""
+
+
+def few(names: list[str] | set[str]) -> str:
+    """Some of the names, and how many more there are."""
+    first = sorted(names)[:_NAMED]
+    more = len(names) - len(first)
+    return ', '.join(first) + (f' and {more} more' if more else '')

@@ -17,12 +17,11 @@ from ..checkpoints.export import rename, write_backbone
 from ..checkpoints.metadata import metadata_of
 from ..checkpoints.strict import only_strict
 from ..downstream.pretrained_network import build_network, largest_network
-from ..engine.features import image_features
 from ..errors import UserValueError
 from .configuration import read_config
 from .rounding import halved, round_network
 from .timm_network import as_timm, is_resnet
-from .twins import torchvision_twin
+from .twins import features, torchvision_twin
 
 _DEPTHS = (18, 34, 50, 101, 152)  # of ResNets that others have
 
@@ -119,14 +118,6 @@ def _transformer(style: str, ours: nn.Module, backbone: dict) -> Target | None:
             theirs.head = nn.Identity()
         return Target(theirs)
     return None
-
-
-def features(backbone: nn.Module, images: Tensor) -> Tensor:
-    backbone.eval()
-    with torch.no_grad():
-        found = backbone(images)
-        found = found['res5'] if isinstance(found, dict) else found
-        return image_features(found)
 
 
 def prove(

@@ -28,9 +28,10 @@ from ..hub.timm_folder import (
 )
 from .card_facts import training_facts
 from .configuration import read_config
-from .export import build, features
+from .export import build
 from .rounding import halved, round_network
 from .timm_network import TimmNetwork, as_timm, import_timm, is_resnet
+from .twins import features
 
 _IMAGES = 4  # that both networks are asked about
 # Arguments of a backbone that change no feature in evaluation.

@@ -3,10 +3,9 @@
 import sys
 from copy import deepcopy
 
-import torch
 from torch import Tensor, nn
 
-from ..engine.features import image_features
+from .twins import features
 
 
 def halved(tensor: Tensor) -> Tensor:
@@ -26,11 +25,5 @@ def round_network(ours: nn.Module, images: Tensor) -> str:
             f'error: {bad[0]} has values beyond those of half precision; '
             'leave out --half'
         )
-    before, after = (_features(x, images) for x in (exact, ours))
+    before, after = (features(x, images) for x in (exact, ours))
     return f'{((after - before).norm() / before.norm()).item():.1e}'
-
-
-@torch.no_grad()
-def _features(network: nn.Module, images: Tensor) -> Tensor:
-    network.eval()
-    return image_features(network(images))

@@ -3,8 +3,7 @@
 import os
 from os.path import join
 
-from ..errors import UserValueError
-from .folders import few
+from ..errors import UserValueError, few
 
 # In small letters, as `Train` is meant, too.
 _TRAIN = ('train', 'training')

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os.path import expanduser, isdir, isfile, join
 
-from ..errors import UserFileNotFoundError, UserValueError
+from ..errors import UserFileNotFoundError, UserValueError, few
 from .class_folders import class_folders, split_folders, splits_of
 from .folders import (
     EXTENSIONS,
-    few,
     find_images,
     folders_of,
     number_classes,

@@ -13,20 +13,17 @@ from mmengine.logging import print_log
 from mmpretrain.datasets import CustomDataset as UpstreamCustomDataset
 from mmpretrain.datasets import ImageNet as UpstreamImageNet
 
-from ..errors import UserFileNotFoundError, UserPermissionError, UserValueError
+from ..errors import (
+    UserFileNotFoundError,
+    UserPermissionError,
+    UserValueError,
+    few,
+)
 from ..registry import DATASETS
 
 # All of what OpenCV decodes and people have.
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff')
 EXTENSIONS += ('.bmp', '.ppm', '.pgm')
-_NAMED = 5  # at most, in a message
-
-
-def few(names: list[str] | set[str]) -> str:
-    """Some of the names, and how many more there are."""
-    first = sorted(names)[:_NAMED]
-    more = len(names) - len(first)
-    return ', '.join(first) + (f' and {more} more' if more else '')
 
 
 @dataclass

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UserFileNotFoundError, UserValueError
-from .folders import EXTENSIONS, few
+from ..errors import UserFileNotFoundError, UserValueError, few
+from .folders import EXTENSIONS
 
 LISTS = ('.txt',)
 TABLES = ('.csv', '.tsv')

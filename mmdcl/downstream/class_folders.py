@@ -7,8 +7,7 @@ from typing import NamedTuple
 from mmengine.dataset import BaseDataset
 from mmpretrain.datasets import CustomDataset, ImageNet
 
-from ..engine.class_check import few
-from ..errors import UserPermissionError, UserValueError
+from ..errors import UserPermissionError, UserValueError, few
 
 _IMAGENET = 1000
 _NEARLY = 50  # classes more or less than ImageNet's

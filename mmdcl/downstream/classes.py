@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from mmpretrain.datasets import CustomDataset
 
-from ..engine.class_check import few
+from ..errors import few
 from .class_folders import Leaf, names_of_folders, whole_imagenet
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

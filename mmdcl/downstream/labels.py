@@ -12,9 +12,8 @@ from mmengine.registry import DATASETS, MODELS
 
 from ..checkpoints.architecture import plain_backbone
 from ..engine.band_check import input_channels
-from ..engine.class_check import few
 from ..engine.evaluation_images import shared_images
-from ..errors import UserValueError
+from ..errors import UserValueError, few
 from .categories import check_categories
 
 HEADS = ('head', 'roi_head', 'bbox_head', 'mask_head', 'decode_head')

@@ -6,9 +6,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from ..errors import UserValueError
-
-_NAMED = 5  # classes, at most, in a message
+from ..errors import UserValueError, few
 
 
 def leaves(dataset: Any) -> Iterator[Any]:
@@ -21,13 +19,6 @@ def leaves(dataset: Any) -> Iterator[Any]:
             yield dataset
         else:
             yield from leaves(wrapped)
-
-
-def few(names: set[str]) -> str:
-    """Some of the names, and how many more there are."""
-    first = sorted(names)[:_NAMED]
-    more = len(names) - len(first)
-    return ', '.join(first) + (f' and {more} more' if more else '')
 
 
 def _labels(dataset: Any) -> tuple[str, dict[str, int]]:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import UserValueError
-from .class_check import few, leaves
+from ..errors import UserValueError, few
+from .class_check import leaves
 
 # A folder of these beside `train`; also as in `val2017` beside `train2017`.
 _EVALUATED = re.compile(
