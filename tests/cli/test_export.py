@@ -7,6 +7,7 @@ import torch
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
+from mmdcl.checkpoints import read_checkpoint
 from mmdcl.checkpoints.export import rename
 from mmdcl.cli import export as command
 from mmdcl.cli.main import parse
@@ -214,3 +215,17 @@ def test_what_others_do_not_have_is_said(backbone, style, said, written):
     out = 'b.pkl' if style == 'detectron2' else 'b.pth'
     with pytest.raises(UserError, match=said):
         command.run(parse('export', ['a.pth', out, '--style', style]))
+
+
+def test_half_precision_rounds_matrices_alone(written, capsys):
+    written(VIT)
+    names = {}
+    for out, flags in (('a', []), ('b', ['--half'])):
+        words = ['a.pth', f'{out}.safetensors', '--style', 'mmpretrain']
+        command.run(parse('export', [*words, *flags]))
+        names[out] = read_checkpoint(f'{out}.safetensors')['state_dict']
+    assert 'half precision changes features by ' in capsys.readouterr().out
+    for name, exact in names['a'].items():
+        wanted = exact.half() if exact.ndim > 1 else exact
+        assert torch.equal(names['b'][name], wanted)
+        assert names['b'][name].dtype == wanted.dtype
