@@ -136,3 +136,8 @@ def test_what_our_classes_refuse_is_for_users():
     ):
         with pytest.raises(UserError, match='`x` must be'):
             refuse()
+
+
+def test_of_many_names_a_message_has_five():
+    assert errors.few({'b', 'a'}) == 'a, b'
+    assert errors.few([*'gfedcba']) == 'a, b, c, d, e and 2 more'
