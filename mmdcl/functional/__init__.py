@@ -10,8 +10,9 @@ rows are compared with. *Found* is what a search of neighbours returns. A
 *step* is one batch of training.
 """
 
-from .contrast import Contrast, log_sum_negatives, two_view_contrast
-from .contrast_neighbors import neighbor_contrast
+from .contrast import Contrast, two_view_contrast, view_contrast
+from .contrast_classes import class_contrast
+from .contrast_neighbors import neighbor_contrast, neighbors_contrast
 from .gather import (
     Watched,
     gather_with_gradient,
@@ -30,7 +31,7 @@ from .geometry import (
     spread,
     uniformity,
 )
-from .logits import split_logits
+from .logits import log_sum_negatives, split_logits
 from .losses import (
     dcl,
     info_nce,
@@ -45,6 +46,7 @@ __all__ = [
     'Watched',
     'alignment',
     'alpha_req',
+    'class_contrast',
     'covariance_spectrum',
     'dcl',
     'effective_rank',
@@ -57,6 +59,7 @@ __all__ = [
     'log_sum_negatives',
     'nearest',
     'neighbor_contrast',
+    'neighbors_contrast',
     'normalise',
     'npc_multiplier',
     'rank_me',
@@ -66,6 +69,7 @@ __all__ = [
     'stream_rows',
     'two_view_contrast',
     'uniformity',
+    'view_contrast',
     'von_mises_fisher_weight',
     'vote',
 ]

@@ -6,6 +6,7 @@ matrix in memory; ``kernel.tiled_log_sums`` is the same function in tiles, and
 :func:`log_sums` the door to both.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,8 +14,7 @@ from torch import Tensor
 
 from .gather import Peers, gather_with_gradient, gather_without_gradient
 from .kernel import tile_for, tiled_log_sums
-from .losses import require_positive
-from .unit import full_precision, normalise, normalise_once
+from .unit import normalise, normalise_once
 
 
 class Contrast(NamedTuple):
@@ -37,24 +37,39 @@ def two_view_contrast(
     temperature: float | Tensor,
     tile: int | None = None,
 ) -> Contrast:
-    """Contrast two views of each image with both views of all other images.
+    """:func:`view_contrast` of two views, as in SimCLR and DCL.
+
+    The ``N = 2B`` rows are those of the first views, then of the second; an
+    anchor has ``K = 2(G - 1)`` negatives.
+    """
+    return view_contrast((view1, view2), temperature, tile)
+
+
+def view_contrast(
+    views: Sequence[Tensor],
+    temperature: float | Tensor,
+    tile: int | None = None,
+    same_view: bool = False,
+) -> Contrast:
+    """Contrast views of each image with all views of all other images.
 
     Embeddings are normalised here, in float32 at least and outside any
-    autocast. Each process computes the rows of its own ``2B`` anchors against
-    the columns of the global batch; self and positive are left out by index.
+    autocast. Each process computes the rows of its own anchors against the
+    columns of the global batch; an image's own are left out by index.
 
     Args:
-        view1: ``(B, D)`` embeddings of the first views on this process.
-        view2: ``(B, D)`` embeddings of the second views, same order.
+        views: ``V >= 2`` times ``(B, D)``, of the same images on this process.
         temperature: > 0. A tensor ``()`` that requires a gradient needs
             ``tile=0``.
         tile: Rows of a tile, or 0: all similarities at once, in memory that
             grows with the square of ``N``, for second derivatives and
             ``torch.func``. Default: what suits, see :func:`.kernel.tile_for`.
+        same_view: Negatives are of the anchor's view alone, ``G - 1``.
 
     Returns:
-        Rows of the ``N = 2B`` anchors, first views first; an anchor has
-        ``K = 2(G - 1)`` negatives.
+        Rows of the ``N = V(V - 1)B`` pairs of an anchor and a positive: all
+        views with the next view each, then with the one after it, ...; each
+        with the ``K = V(G - 1)`` negatives of its anchor.
 
     Raises:
         ValueError: Shapes differ, the temperature is not positive, or the
@@ -62,17 +77,22 @@ def two_view_contrast(
         NotImplementedError: A gradient was asked for that tiles do not have;
             also later, when a gradient is differentiated.
     """
-    with torch.autocast(view1.device.type, enabled=False):
-        peers = check_images(view1, view2)
-        tile = tile_for(tile, temperature, peers.total, view1.device)
-        unit = normalise_once if tile else normalise
-        z = unit(torch.stack([view1, view2]))  # (2, B, D)
-        pos = (z[0] * z[1]).sum(-1)
+    with torch.autocast(views[0].device.type, enabled=False):
+        peers = check_images(*views)
+        tile = tile_for(tile, temperature, peers.total, views[0].device)
+        z = (normalise_once if tile else normalise)(torch.stack(list(views)))
+        shifts = range(1, len(z))
+        pos = torch.stack([(z * z.roll(-r, 0)).sum(-1) for r in shifts])
         # In tiles, gradients of columns come to the anchors by another way.
         gather = gather_without_gradient if tile else gather_with_gradient
         columns = gather(z.transpose(0, 1), peers).transpose(0, 1)
-        s, neg = log_sums(z, columns, peers, temperature, tile, alike=True)
-    return Contrast(pos.repeat(2), s.flatten(), neg.flatten())
+        length = 1 if same_view else len(z)
+        pairs = torch.split(z, length), torch.split(columns, length)
+        parts = list(zip(*pairs, strict=True))
+        s = [log_sums(*x, peers, temperature, tile, True) for x in parts]
+        neg = [mean_negatives(*x, peers) for x in parts]
+        rows = [pos, *(torch.cat(x).expand_as(pos) for x in (s, neg))]
+    return Contrast(*(x.flatten() for x in rows))
 
 
 def dense_log_sums(
@@ -80,6 +100,7 @@ def dense_log_sums(
     columns: Tensor,
     peers: Peers,
     temperature: float | Tensor,
+    classes: Tensor | None = None,
 ) -> Tensor:
     """``s (A, B)`` of each anchor over the columns of all other images.
 
@@ -88,17 +109,18 @@ def dense_log_sums(
         columns: ``(V, G, D)`` of length 1, ``V`` for each image.
         peers: Who holds which images.
         temperature: > 0.
+        classes: ``(G,)`` of the images: those of an anchor's class are not
+            among its negatives. Default: each image is its own class.
     """
-    views, images = columns.shape[:2]
+    if classes is None:
+        classes = torch.arange(columns.shape[1], device=columns.device)
+    own = classes[peers.own, None] == classes  # (B, G)
     logits = anchors.flatten(0, 1) @ columns.flatten(0, 1).T / temperature
-    # The columns of image i are i, i + G, ...: an anchor's own, which are
-    # itself and its positive, are no negatives.
-    image = torch.arange(images, device=columns.device)[peers.own]
-    view = torch.arange(views, device=columns.device)
-    own = (image[:, None] + images * view).repeat(len(anchors), 1)  # (AB, V)
-    # Not by assignment: in some versions that waits for an accelerator.
-    logits = logits.scatter(1, own, -torch.inf)  # (AB, VG)
-    return torch.logsumexp(logits, dim=1).view(anchors.shape[:2])
+    logits = logits.view(
+        *anchors.shape[:2], *columns.shape[:2]
+    )  # (A, B, V, G)
+    logits = logits.masked_fill(own[:, None], -torch.inf)
+    return torch.logsumexp(logits.flatten(2), dim=2)
 
 
 def log_sums(
@@ -108,36 +130,25 @@ def log_sums(
     temperature: float | Tensor,
     tile: int,
     alike: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """``s (A, B)``, in tiles or (0) dense, and the mean negative cosine.
+    classes: Tensor | None = None,
+) -> Tensor:
+    """``s (A, B)``, in tiles or (0) dense.
 
     Arguments as in :func:`dense_log_sums` and :func:`.kernel.tiled_log_sums`.
     """
     given = anchors, columns, peers
     if tile:
-        s = tiled_log_sums(*given, float(temperature), tile, alike)
-    else:
-        s = dense_log_sums(*given, temperature)
-    with torch.no_grad():
-        # The mean of products is the product with the mean.
-        others = columns.sum((0, 1)) - columns[:, peers.own].sum(0)  # (B, D)
-        count = len(columns) * (peers.total - 1)
-        return s, (anchors * others).sum(-1) / count
+        return tiled_log_sums(*given, float(temperature), tile, alike, classes)
+    return dense_log_sums(*given, temperature, classes)
 
 
-def log_sum_negatives(neg: Tensor, temperature: float | Tensor) -> Tensor:
-    """``s (N,)``, at least float32, where cosines are there already.
-
-    Args:
-        neg: ``(N, K)`` cosines with the negatives, in [-1, 1].
-        temperature: > 0.
-    """
-    require_positive('temperature', temperature)
-    if neg.ndim != 2 or neg.shape[1] == 0:
-        raise ValueError(
-            f'`neg` must be (N, K) with K >= 1, got {tuple(neg.shape)}'
-        )
-    return torch.logsumexp(full_precision(neg) / temperature, dim=1)
+@torch.no_grad()
+def mean_negatives(anchors: Tensor, columns: Tensor, peers: Peers) -> Tensor:
+    """Mean cosine ``(A, B)`` with the columns of all other images."""
+    # The mean of products is the product with the mean.
+    others = columns.sum((0, 1)) - columns[:, peers.own].sum(0)  # (B, D)
+    count = len(columns) * (peers.total - 1)
+    return (anchors * others).sum(-1) / count
 
 
 def check_images(*embeddings: Tensor) -> Peers:

@@ -1,9 +1,11 @@
 """The contrast of NNCLR: anchors are neighbours, candidates predictions."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from .contrast import Contrast, check_images, log_sums
+from .contrast import Contrast, check_images, log_sums, mean_negatives
 from .gather import gather_with_gradient
 from .kernel import tile_for
 from .unit import normalise, normalise_once
@@ -18,42 +20,68 @@ def neighbor_contrast(
     both_views: bool = False,
     tile: int | None = None,
 ) -> Contrast:
-    """Contrast neighbours of each view with predictions of the other view.
+    """:func:`neighbors_contrast` of two views, as in NNCLR.
 
-    The neighbour of view 1 is the anchor, the prediction of view 2 of the
-    same image its positive, predictions of other images its negatives; and
-    the reverse. Equation 3 of Dwibedi et al., ICCV 2021, arXiv 2104.14548,
-    symmetrised. Precision, processes and errors as in
-    :func:`mmdcl.functional.two_view_contrast`.
+    Equation 3 of Dwibedi et al., ICCV 2021, arXiv 2104.14548, symmetrised.
+    The ``N = 2B`` rows are those of neighbours of first views, then of second.
+    """
+    neighbors, predictions = (neighbor1, neighbor2), (prediction1, prediction2)
+    return neighbors_contrast(
+        neighbors, predictions, temperature, both_views, tile
+    )
+
+
+def neighbors_contrast(
+    neighbors: Sequence[Tensor],
+    predictions: Sequence[Tensor],
+    temperature: float | Tensor,
+    all_views: bool = False,
+    tile: int | None = None,
+) -> Contrast:
+    """Contrast neighbours of some views with predictions of all the others.
+
+    The neighbour of a view is the anchor, the prediction of another view of
+    the same image its positive, predictions of other images its negatives.
+    Precision, processes and errors as in
+    :func:`mmdcl.functional.view_contrast`.
 
     Args:
-        neighbor1: ``(B, D)`` neighbours of the first views on this process.
-        neighbor2: ``(B, D)`` neighbours of the second views.
-        prediction1: ``(B, D)`` predictions of the first views.
-        prediction2: ``(B, D)`` predictions of the second views.
+        neighbors: ``A >= 1`` times ``(B, D)``: of the first ``A`` views on
+            this process.
+        predictions: ``V >= 2`` times ``(B, D)``, of all views.
         temperature: > 0.
-        both_views: Negatives are both views of all other images, ``K =
-            2(G - 1)``, instead of the positive's view only, ``K = G - 1``
+        all_views: Negatives are all views of all other images, ``K =
+            V(G - 1)``, instead of the positive's view only, ``K = G - 1``
             (the paper).
         tile: As there.
 
     Returns:
-        Rows of the ``N = 2B`` anchors, neighbours of first views first.
+        Rows of the ``N = A(V - 1)B`` pairs of an anchor and a positive: all
+        neighbours with the next view each, then with the one after it, ...
     """
-    given = neighbor1, neighbor2, prediction1, prediction2
-    with torch.autocast(prediction1.device.type, enabled=False):
-        peers = check_images(*given)
-        tile = tile_for(tile, temperature, peers.total, prediction1.device)
+    with torch.autocast(predictions[0].device.type, enabled=False):
+        peers = check_images(*neighbors, *predictions)
+        device = predictions[0].device
+        tile = tile_for(tile, temperature, peers.total, device)
         unit = normalise_once if tile else normalise
-        p = unit(torch.stack([prediction1, prediction2]))  # (2, B, D)
-        n = unit(torch.stack([neighbor1, neighbor2])).to(p.dtype)
-        pos = (n * p.flip(0)).sum(-1)
+        p = unit(torch.stack(list(predictions)))  # (V, B, D)
+        n = unit(torch.stack(list(neighbors))).to(p.dtype)  # (A, B, D)
+        shifts = range(1, len(p))
+        pos = [(n * p.roll(-r, 0)[: len(n)]).sum(-1) for r in shifts]
         columns = gather_with_gradient(p.transpose(0, 1), peers)
-        columns = columns.transpose(0, 1)  # (2, G, D)
-        # Anchors with their columns: both halves at once, or one by one.
+        columns = columns.transpose(0, 1)  # (V, G, D)
+        # Anchors with their columns: all at once, or view by view.
         parts = [(n, columns)]
-        if not both_views:
-            parts = [(n[:1], columns[1:]), (n[1:], columns[:1])]
-        sums = [log_sums(*x, peers, temperature, tile) for x in parts]
-        s, neg = (torch.cat(x).flatten() for x in zip(*sums, strict=True))
-    return Contrast(pos.flatten(), s, neg)
+        if not all_views:
+            ones, every = torch.split(n, 1), torch.split(columns, 1)
+            parts = [
+                (one, every[(a + r) % len(p)])
+                for r in shifts
+                for a, one in enumerate(ones)
+            ]
+        s = [log_sums(*x, peers, temperature, tile) for x in parts]
+        neg = [mean_negatives(*x, peers) for x in parts]
+        rows = [torch.stack(pos)]  # (V - 1, A, B)
+        shape = len(parts) // len(n) or 1, *n.shape[:2]
+        rows += [torch.cat(x).view(shape).expand_as(rows[0]) for x in (s, neg)]
+    return Contrast(*(x.flatten() for x in rows))

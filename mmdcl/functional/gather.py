@@ -65,7 +65,9 @@ class Peers:
         self.own = slice(start, start + size)
 
 
-def gather_without_gradient(x: Tensor, peers: Peers | None = None) -> Tensor:
+def gather_without_gradient(
+    x: Tensor, peers: Peers | None = None, host: bool = False
+) -> Tensor:
     """Concatenate the rows of all processes; the result is a constant.
 
     Processes may hold different numbers of rows.
@@ -74,6 +76,7 @@ def gather_without_gradient(x: Tensor, peers: Peers | None = None) -> Tensor:
         x: ``(B, ...)`` rows of this process; all but the first dimension
             agree between processes.
         peers: Who holds which rows, if that is known already.
+        host: ``x`` is on the host, and so is the result.
 
     Returns:
         ``(G, ...)`` rows of all processes, in rank order.
@@ -85,7 +88,7 @@ def gather_without_gradient(x: Tensor, peers: Peers | None = None) -> Tensor:
     padded = x.new_zeros((max(peers.sizes), *x.shape[1:]))
     padded[: len(x)] = x
     parts = [torch.empty_like(padded) for _ in peers.sizes]
-    dist.all_gather(parts, padded)
+    dist.all_gather(parts, padded, group=_host_group() if host else None)
     return torch.cat(
         [part[:size] for part, size in zip(parts, peers.sizes, strict=True)]
     )

@@ -4,10 +4,11 @@ Of anchors ``z_i`` that are columns, too, as both views of all images are, let
 
     S_i = sum_j exp(z_i . z_j / t),    s_i = log S_i,    g_i = d loss / d s_i
 
-with ``j`` over the embeddings of all other images; ``s`` is what is returned.
-``z_i`` stands in its own ``s_i``, whose derivative has the factor ``1 / S_i``,
-and as a column in each ``s_j``, with ``1 / S_j``. The exponential is the same
-in both, so that
+with ``j`` over the embeddings of all other images, or, where there are
+classes, of all images of other classes; ``s`` is what is returned. ``z_i``
+stands in its own ``s_i``, whose derivative has the factor ``1 / S_i``, and as
+a column in each ``s_j``, with ``1 / S_j``. The exponential is the same in
+both, so that
 
     d/dz_i = (1/t) sum_j (g_i/S_i + g_j/S_j) exp(z_i.z_j/t) z_j
 
@@ -93,6 +94,7 @@ def tiled_log_sums(
     temperature: float,
     tile: int,
     alike: bool = False,
+    classes: Tensor | None = None,
 ) -> Tensor:
     """As :func:`~mmdcl.functional.contrast.dense_log_sums`, in tiles.
 
@@ -104,12 +106,13 @@ def tiled_log_sums(
         tile: Most rows and most columns of a tile, >= 1.
         alike: ``columns`` are the ``anchors`` of all processes. Then they are
             to be gathered without gradient: anchors receive all of it.
+        classes: ``(G,)``, as there.
 
     Returns:
         ``(A, B)``, with first derivatives only.
     """
     s: Tensor = _LogSums.apply(
-        anchors, columns, peers, temperature, tile, alike
+        anchors, columns, peers, temperature, tile, alike, classes
     )
     return s
 
@@ -124,8 +127,10 @@ class _LogSums(torch.autograd.Function):
         temperature: float,
         tile: int,
         alike: bool,
+        classes: Tensor | None,
     ) -> Tensor:
         ctx.peers, ctx.temperature, ctx.tile = peers, temperature, tile
+        ctx.classes = classes
         ctx.alike, ctx.mirrored = alike, alike and peers.alone
         rows, flat = _scaled(ctx, anchors, columns)
         sums: Tensor = rows.new_zeros(rows.shape[:2])
@@ -148,7 +153,7 @@ class _LogSums(torch.autograd.Function):
         ):
             gradients = _gradients(ctx, grad / sums, anchors, columns)
         refusing = [once(x, grad, anchors, columns) for x in gradients]
-        return *refusing, None, None, None, None
+        return *refusing, None, None, None, None, None
 
 
 def _scaled(
@@ -167,7 +172,7 @@ def _scaled(
 def _blocks(
     ctx: Any, rows: Tensor, columns: Tensor
 ) -> Iterator[tuple[int, slice, slice, Tensor]]:
-    """Tiles of ``exp(row . column)``, zero where both are of one image.
+    """Tiles of ``exp(row . column)``, zero where both are of one class.
 
     In the first round those that fit are put into ``ctx.kept``, from where the
     next round has them. Of a symmetric matrix none is from below the diagonal.
@@ -177,8 +182,7 @@ def _blocks(
         tile, valid until the next.
     """
     (parts, length, _), width = rows.shape, len(columns)
-    images, tile = ctx.peers.total, ctx.tile
-    views = width // images
+    tile, views = ctx.tile, width // ctx.peers.total
     halves = 2 if ctx.mirrored else 1
     keep = length * width * rows.element_size() // halves <= KEPT_BYTES
     for part in range(parts):
@@ -198,14 +202,27 @@ def _blocks(
                     block = rows.new_empty(shape)
                 torch.mm(rows[part, a], columns[b].T, out=block)
                 block.exp_()
-                # Row i is of image `own.start + i`, as are columns of it.
-                for view in range(1 - views, views):
-                    diagonal = ctx.peers.own.start + i - j + view * images
-                    if -shape[0] < diagonal < shape[1]:
-                        block.diagonal(diagonal).zero_()
+                _leave_out_own(ctx, block, a, b, views)
                 if keep:
                     kept.append(block)
                 yield part, a, b, block
+
+
+def _leave_out_own(
+    ctx: Any, block: Tensor, rows: slice, columns: slice, views: int
+) -> None:
+    """Zero where a tile's row and column are of one image, or one class."""
+    if ctx.classes is not None:
+        every = ctx.classes.repeat(views)
+        own = every if ctx.mirrored else ctx.classes[ctx.peers.own]
+        block.masked_fill_(own[rows, None] == every[columns], 0)
+        return
+    # Row i is of image `own.start + i`, as are columns of it.
+    shift = ctx.peers.own.start + rows.start - columns.start
+    for view in range(1 - views, views):
+        diagonal = shift + view * ctx.peers.total
+        if -block.shape[0] < diagonal < block.shape[1]:
+            block.diagonal(diagonal).zero_()
 
 
 def _gradients(

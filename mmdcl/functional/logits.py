@@ -1,8 +1,24 @@
-"""From logits with a label, as cross-entropy takes them, to two rows."""
+"""From a matrix that is there already, of cosines or logits, to rows."""
 
 from torch import Tensor, logsumexp
 
+from .losses import require_positive
 from .unit import full_precision
+
+
+def log_sum_negatives(neg: Tensor, temperature: float | Tensor) -> Tensor:
+    """``s (N,)``, at least float32, where cosines are there already.
+
+    Args:
+        neg: ``(N, K)`` cosines with the negatives, in [-1, 1].
+        temperature: > 0.
+    """
+    require_positive('temperature', temperature)
+    if neg.ndim != 2 or neg.shape[1] == 0:
+        raise ValueError(
+            f'`neg` must be (N, K) with K >= 1, got {tuple(neg.shape)}'
+        )
+    return logsumexp(full_precision(neg) / temperature, dim=1)
 
 
 def split_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
