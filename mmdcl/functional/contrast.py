@@ -12,7 +12,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .gather import Peers, gather_with_gradient, gather_without_gradient
+from .gather import (
+    Peers,
+    check_images,
+    gather_with_gradient,
+    gather_without_gradient,
+)
 from .kernel import tile_for, tiled_log_sums
 from .unit import normalise, normalise_once
 
@@ -149,20 +154,3 @@ def mean_negatives(anchors: Tensor, columns: Tensor, peers: Peers) -> Tensor:
     others = columns.sum((0, 1)) - columns[:, peers.own].sum(0)  # (B, D)
     count = len(columns) * (peers.total - 1)
     return (anchors * others).sum(-1) / count
-
-
-def check_images(*embeddings: Tensor) -> Peers:
-    """Who holds the images; refuses shapes that do not fit, and one image."""
-    shapes = [tuple(x.shape) for x in embeddings]
-    if any(len(x) != 2 or x != shapes[0] for x in shapes):
-        got = ' and '.join(map(str, dict.fromkeys(shapes)))
-        raise ValueError(f'embeddings must all be (B, D), got {got}')
-    peers = Peers(len(embeddings[0]))
-    if peers.total < 2:
-        raise ValueError(
-            'a contrastive loss needs at least 2 images in the global '
-            f'batch, got {peers.total}: there is no negative. Raise the batch '
-            'size, or set `drop_last=True` in the train dataloader if '
-            'only the last batch of an epoch is that small'
-        )
-    return peers

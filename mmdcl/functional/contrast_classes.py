@@ -5,8 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .contrast import Contrast, check_images, log_sums
-from .gather import Peers, gather_with_gradient, gather_without_gradient
+from .contrast import Contrast, log_sums
+from .gather import (
+    Peers,
+    check_images,
+    gather_with_gradient,
+    gather_without_gradient,
+)
 from .kernel import tile_for
 from .unit import normalise, normalise_once
 

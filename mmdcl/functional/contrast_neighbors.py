@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .contrast import Contrast, check_images, log_sums, mean_negatives
-from .gather import gather_with_gradient
+from .contrast import Contrast, log_sums, mean_negatives
+from .gather import check_images, gather_with_gradient
 from .kernel import tile_for
 from .unit import normalise, normalise_once
 

@@ -65,6 +65,23 @@ class Peers:
         self.own = slice(start, start + size)
 
 
+def check_images(*embeddings: Tensor) -> Peers:
+    """Who holds the images; refuses shapes that do not fit, and one image."""
+    shapes = [tuple(x.shape) for x in embeddings]
+    if any(len(x) != 2 or x != shapes[0] for x in shapes):
+        got = ' and '.join(map(str, dict.fromkeys(shapes)))
+        raise ValueError(f'embeddings must all be (B, D), got {got}')
+    peers = Peers(len(embeddings[0]))
+    if peers.total < 2:
+        raise ValueError(
+            'a contrastive loss needs at least 2 images in the global '
+            f'batch, got {peers.total}: there is no negative. Raise the batch '
+            'size, or set `drop_last=True` in the train dataloader if '
+            'only the last batch of an epoch is that small'
+        )
+    return peers
+
+
 def gather_without_gradient(
     x: Tensor, peers: Peers | None = None, host: bool = False
 ) -> Tensor:

@@ -8,7 +8,9 @@ from .losses import (
     WeightedDecoupledCrossEntropyLoss,
 )
 from .nnclr import NNCLR
+from .rivals import DHELHead, MACLHead
 from .simclr import SimCLR
+from .supcon import SupCon
 from .support_set import SupportSet
 from .timm_backbone import TIMMBackbone
 
@@ -17,10 +19,13 @@ __all__ = [
     'NNCLR',
     'DCLHead',
     'DCLWHead',
+    'DHELHead',
     'DecoupledCrossEntropyLoss',
     'FrozenBackboneClassifier',
     'InfoNCEHead',
+    'MACLHead',
     'SimCLR',
+    'SupCon',
     'SupportSet',
     'TIMMBackbone',
     'WeightedDecoupledCrossEntropyLoss',

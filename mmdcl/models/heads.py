@@ -4,6 +4,8 @@ Letters: ``N`` anchors on this process, ``K`` negatives of an anchor.
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import NoReturn
 
 import torch
 from mmengine.model import BaseModule
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from .. import functional
 from ..arguments import require_flag, require_number
+from ..errors import UserTypeError
 from ..functional.unit import full_precision
 from ..registry import MODELS
 
@@ -33,6 +36,12 @@ class ContrastiveRowHead(BaseModule):
         super().__init__(init_cfg)
         require_number('temperature', temperature, above=0)
         self.temperature = temperature
+
+    def contrast(
+        self, views: Sequence[Tensor], tile: int | None = None
+    ) -> functional.Contrast:
+        """:func:`mmdcl.functional.view_contrast` as this head wants it."""
+        return functional.view_contrast(views, self.temperature, tile)
 
     @abstractmethod
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
@@ -76,6 +85,20 @@ class ContrastiveRowHead(BaseModule):
         with torch.autocast(pos.device.type, enabled=False):
             s = functional.log_sum_negatives(neg, self.temperature)
             return self.loss_from_rows(full_precision(pos).flatten(), s)
+
+    @classmethod
+    def wrong_under(cls) -> dict[str, str]:
+        """What is wrong with it under a key of a config."""
+        said = (
+            f'{cls.__name__} is a head and stands where a loss module '
+            "belongs; write loss=dict(type='mmdcl.DecoupledCrossEntropyLoss')"
+            ' there, or for DCLW mmdcl.WeightedDecoupledCrossEntropyLoss and '
+            'for InfoNCE CrossEntropyLoss'
+        )
+        return dict(loss=said)
+
+    def forward(self, *_: Tensor) -> NoReturn:
+        raise UserTypeError(self.wrong_under()['loss'])
 
     def extra_repr(self) -> str:
         return f'temperature={self.temperature}'

@@ -1,5 +1,7 @@
 """NNCLR: the positive is the nearest neighbour among past projections."""
 
+from collections.abc import Sequence
+
 import torch
 from mmpretrain.registry import MODELS as UPSTREAM_MODELS
 from torch import Tensor, nn
@@ -9,25 +11,28 @@ from ..errors import UserValueError
 from ..functional import (
     Contrast,
     Watched,
-    neighbor_contrast,
+    neighbors_contrast,
     normalise,
 )
 from ..registry import MODELS
 from ..sync_bn import runnable_here
+from .algorithm import ContrastiveAlgorithm
 from .support_set import Neighbors
-from .two_views import TwoViewAlgorithm
 
 _NEGATIVES = ('other_view', 'both_views')
 
 
 @MODELS.register_module()
-class NNCLR(TwoViewAlgorithm):
+class NNCLR(ContrastiveAlgorithm):
     """Nearest neighbours of one view against predictions of the other.
 
     Both views are looked up in the support set as it was before this step,
     in float32 and without gradient; only then the projections of the first
     views of all processes are enqueued. While the set is empty, in the very
     first step, neighbours are zero and so is the gradient.
+
+    With more than two views (multi-crop) the neighbours are of the large
+    views, each against the predictions of all other views.
 
     Dwibedi et al., ICCV 2021, arXiv 2104.14548. With ``mmdcl.InfoNCEHead`` it
     is the paper's; with ``mmdcl.DCLHead`` it is NNCLR + DCL of Yeh et al.,
@@ -45,10 +50,11 @@ class NNCLR(TwoViewAlgorithm):
             the query's own image.
         top_k: The neighbour is drawn from that many nearest ones.
         negatives: ``'other_view'``, predictions of the positive's view of all
-            other images (the paper), or ``'both_views'`` of them (as DCL does
-            under SimCLR).
-        **kwargs: ``tile`` and ``channels_last`` as in :class:`mmdcl.SimCLR`;
-            others as in upstream's ``BaseSelfSupervisor``.
+            other images (the paper), or ``'both_views'``, all of them (as DCL
+            does under SimCLR).
+        **kwargs: ``tile``, ``micro_batch`` and ``channels_last`` as in
+            :class:`mmdcl.SimCLR`; others as in upstream's
+            ``BaseSelfSupervisor``.
 
     Raises:
         TypeError: The head is not one of ours.
@@ -69,6 +75,7 @@ class NNCLR(TwoViewAlgorithm):
     ) -> None:
         require_whole('top_k', top_k)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
+        self.require_plain_head()
         widths = predictor if isinstance(predictor, dict) else {}
         if not isinstance(predictor, nn.Module):
             predictor = UPSTREAM_MODELS.build(predictor)
@@ -101,32 +108,32 @@ class NNCLR(TwoViewAlgorithm):
         self.negatives = negatives
 
     def contrast(
-        self, view1: Tensor, view2: Tensor, data_samples: list | None
+        self, views: Sequence[Tensor], large: int, data_samples: list | None
     ) -> tuple[Contrast, dict[str, Watched]]:
-        """Rows of the ``2B`` neighbours, and what to watch of them.
+        """Rows of the neighbours of large views, and what to watch of them.
 
         Beside the rows, of the neighbours: ``neighbor_cosine`` (with the
         query) and ``neighbor_age`` (steps since it was enqueued);
-        ``self_match``, the share that equals one of the two projections of
-        the same image in this very step (must be 0); ``support_fill``, the
-        filled share of the set, and ``not_enqueued``, how many projections
-        this run has left out of it; and, where ``data_samples`` know image or
-        label, ``same_image``, the share that is an earlier view of the
-        query's image, and ``neighbor_accuracy``, the percentage with its
-        label.
+        ``self_match``, the share that equals one of the projections of large
+        views of the same image in this very step (must be 0);
+        ``support_fill``, the filled share of the set, and ``not_enqueued``,
+        how many projections this run has left out of it; and, where
+        ``data_samples`` know image or label, ``same_image``, the share that
+        is an earlier view of the query's image, and ``neighbor_accuracy``,
+        the percentage with its label.
         """
-        projections = torch.cat([view1, view2])
+        projections = torch.cat(list(views))
         predictions = self.predictor((projections,))[0]
-        queries = projections.detach()
+        queries = torch.cat(list(views[:large])).detach()
         found = self.support_set.neighbors(queries, self.top_k)
         image, label = _known(data_samples, queries.device)
-        watched = self._diagnostics(queries, found, image, label)
-        self.support_set.enqueue(queries.chunk(2)[0], image, label)
-        contrast = neighbor_contrast(
-            *found.projection.chunk(2),
-            *predictions.chunk(2),
+        watched = self._diagnostics(queries, found, large, image, label)
+        self.support_set.enqueue(views[0].detach(), image, label)
+        contrast = neighbors_contrast(
+            found.projection.chunk(large),
+            predictions.chunk(len(views)),
             temperature=self.head.temperature,
-            both_views=self.negatives == 'both_views',
+            all_views=self.negatives == 'both_views',
             tile=self.tile,
         )
         return contrast, watched
@@ -135,11 +142,12 @@ class NNCLR(TwoViewAlgorithm):
         self,
         queries: Tensor,
         found: Neighbors,
+        large: int,
         image: Tensor | None,
         label: Tensor | None,
     ) -> dict[str, Watched]:
         own = normalise(queries).to(found.projection.dtype)
-        views = torch.stack(own.chunk(2)).repeat(1, 2, 1)  # (2, 2B, D)
+        views = torch.stack(own.chunk(large)).repeat(1, large, 1)
         same = (views * found.projection).sum(-1) > 1 - 1e-6
         support = self.support_set
         return dict(
@@ -159,7 +167,8 @@ def _agreement(
     """Which neighbours agree, among those that are known."""
     if own is None:
         return None
-    return scale * (theirs == own.repeat(2)), theirs >= 0
+    own = own.repeat(len(theirs) // max(len(own), 1))
+    return scale * (theirs == own), theirs >= 0
 
 
 def _sent(x: Tensor, device: torch.device) -> Tensor:

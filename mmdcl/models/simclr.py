@@ -1,29 +1,32 @@
 """SimCLR whose gradient on many processes is that of one."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from ..functional import Contrast, Watched, two_view_contrast
+from ..functional import Contrast, Watched
 from ..registry import MODELS
-from .two_views import TwoViewAlgorithm
+from .algorithm import ContrastiveAlgorithm
 
 
 @MODELS.register_module()
-class SimCLR(TwoViewAlgorithm):
-    """Negatives are both views of all other images of the global batch.
+class SimCLR(ContrastiveAlgorithm):
+    """Negatives are all views of all other images of the global batch.
 
     Each process computes the rows of its own anchors against the gathered
     columns, and gradients travel back to all of them. With a row head the
     averaged parameter gradient is that of one process with the whole batch;
     with upstream's ``SimCLR`` it is 1 / world size of it.
 
+    With more than two views (multi-crop) each pair of an anchor and a
+    positive counts once, and each anchor has all views of other images as
+    negatives.
+
     Chen et al., ICML 2020, arXiv 2002.05709. Arguments as in
-    :class:`~mmdcl.models.two_views.TwoViewAlgorithm`.
+    :class:`~mmdcl.models.algorithm.ContrastiveAlgorithm`.
     """
 
     def contrast(
-        self, view1: Tensor, view2: Tensor, data_samples: list | None
+        self, views: Sequence[Tensor], large: int, data_samples: list | None
     ) -> tuple[Contrast, dict[str, Watched]]:
-        contrast = two_view_contrast(
-            view1, view2, self.head.temperature, self.tile
-        )
-        return contrast, {}
+        return self.head.contrast(views, self.tile), {}

@@ -1,6 +1,8 @@
-"""What algorithms of two views share: what they take and what they log."""
+"""What the algorithms share: what they take, project and log."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from itertools import groupby
 
 import torch
 from mmpretrain.models.selfsup.base import BaseSelfSupervisor
@@ -10,13 +12,14 @@ from torch import Tensor
 from ..arguments import require_flag, require_whole
 from ..errors import UserTypeError, UserValueError
 from ..functional import Contrast, Watched, global_means, npc_multiplier
+from ..functional.recompute import recomputed
 from ..sync_bn import runnable_here
 from .heads import ContrastiveRowHead
 from .necks import misfit
 
 
-class TwoViewAlgorithm(BaseSelfSupervisor):
-    """Two views, one encoder, and a head that turns rows into the loss.
+class ContrastiveAlgorithm(BaseSelfSupervisor):
+    """Views, one encoder, and a head that turns rows into the loss.
 
     Args:
         backbone: Config of the encoder.
@@ -24,7 +27,13 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         head: Config of a head of mmdcl: ``mmdcl.DCLHead``, ``mmdcl.DCLWHead``
             or ``mmdcl.InfoNCEHead``.
         tile: Rows of a tile of similarities, or 0: all at once; see
-            :func:`mmdcl.functional.two_view_contrast`.
+            :func:`mmdcl.functional.view_contrast`.
+        micro_batch: Images of a process that the encoder holds activations of
+            at a time, which must divide its batch. The loss and its gradient
+            are of the whole batch: activations are computed again in the
+            backward, a micro-batch at a time (as in GradCache, Gao et al.,
+            2021, arXiv 2101.06983). BatchNorm has the statistics of each
+            micro-batch. Default: all at once.
         channels_last: Keep the backbone's weights as convolutions like them
             best; results are the same up to rounding, and sooner.
         **kwargs: As in upstream's ``BaseSelfSupervisor``.
@@ -43,6 +52,7 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         neck: dict,
         head: dict,
         tile: int | None = None,
+        micro_batch: int | None = None,
         channels_last: bool = False,
         **kwargs,
     ) -> None:
@@ -55,13 +65,24 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
                 'mmdcl.InfoNCEHead, without the key `loss`'
             )
         require_whole('tile', 0 if tile is None else tile, least=0)
+        require_whole('micro_batch', 1 if micro_batch is None else micro_batch)
         require_flag('channels_last', channels_last)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
         self.tile = tile
+        self.micro_batch = micro_batch
         self._told: set[str] = set()
         runnable_here(self)
         self.channels_last = channels_last
         self._lay_out(channels_last)  # before DDP copies the layout
+
+    def require_plain_head(self) -> None:
+        """Refuse heads with a contrast of views of their own."""
+        if type(self.head).contrast is not ContrastiveRowHead.contrast:
+            raise UserTypeError(
+                f'mmdcl.{type(self.head).__name__} chooses negatives or the '
+                'temperature among views, and fits mmdcl.SimCLR alone, not '
+                f'mmdcl.{type(self).__name__}'
+            )
 
     def _lay_out(self, channels_last: bool) -> None:
         if self.channels_last:
@@ -76,13 +97,14 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
 
     @abstractmethod
     def contrast(
-        self, view1: Tensor, view2: Tensor, data_samples: list | None
+        self, views: Sequence[Tensor], large: int, data_samples: list | None
     ) -> tuple[Contrast, dict[str, Watched]]:
         """Rows of the anchors of this process, and more to log.
 
         Args:
-            view1: ``(B, D)`` projections of the first views.
-            view2: ``(B, D)`` projections of the second views.
+            views: ``V`` times ``(B, D)``, projections of each view.
+            large: How many of the views, the first ones, are of the largest
+                size; the others are small crops.
             data_samples: Of the ``B`` images, or ``None``.
 
         Returns:
@@ -90,7 +112,7 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
             the log.
         """
 
-    def _project(self, images: Tensor) -> Tensor:
+    def _encode(self, images: Tensor) -> Tensor:
         try:
             features = self.backbone(images)
         except AssertionError as error:  # upstream's, of sizes
@@ -99,11 +121,37 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
                 f'{images.shape[2]} x {images.shape[3]} px: {error}'
             ) from error
         try:
-            return self.neck(features)[0]
+            projections = self.neck(features)[0]
         except (AssertionError, RuntimeError, ValueError) as error:
             if said := misfit(self.backbone, self.neck, features):
                 raise UserValueError(said) from error
             raise
+        if projections.ndim != 2:
+            raise UserValueError(
+                'a contrastive loss needs projections (B, D) from the neck, '
+                f'got {tuple(projections.shape)}; use one that pools, such as '
+                'NonLinearNeck'
+            )
+        return projections
+
+    def _project(self, views: Sequence[Tensor]) -> Tensor:
+        """Projections ``(V, B, D)`` of views of one size."""
+        images, size = len(views[0]), self.micro_batch
+        if size is None or images <= size:
+            return self._encode(torch.cat(list(views))).unflatten(
+                0, (len(views), images)
+            )
+        if images % size:
+            raise UserValueError(
+                f'`micro_batch` must divide the batch of each process, got '
+                f'{size} for {images} images'
+            )
+        parts = [
+            recomputed(self._encode, torch.cat(part), self.modules())
+            for part in zip(*(x.split(size) for x in views), strict=True)
+        ]
+        parts = [x.unflatten(0, (len(views), size)) for x in parts]
+        return torch.cat(parts, dim=1)
 
     def loss(
         self, inputs: list[Tensor], data_samples: list | None, **kwargs
@@ -111,7 +159,8 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
         """Loss, and what to watch, of a batch of ``B`` images.
 
         Args:
-            inputs: Two views, each ``(B, C, H, W)``.
+            inputs: Two views or more, each ``(B, C, H, W)``; those of the
+                largest size first, small crops after them.
             data_samples: Of the images; see the algorithm for its use.
 
         Returns:
@@ -121,30 +170,14 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
             all over the anchors of all processes.
 
         Raises:
-            ValueError: There are not two views, the neck gives no vectors,
-                or there is only one image in all.
+            ValueError: There are no two views, small ones come first, the
+                neck gives no vectors, ``micro_batch`` does not divide the
+                batch, or there is only one image in all.
         """
-        if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
-            got = (
-                f'{len(inputs)} views'
-                if isinstance(inputs, (list, tuple))
-                else f'one tensor {tuple(inputs.shape)}'
-            )
-            raise UserValueError(
-                f'{type(self).__name__} contrasts two views of each image, '
-                f'got {got}; use '
-                "dict(type='MultiView', num_views=2, ...) in the pipeline"
-            )
-        projections = self._project(torch.cat(inputs))
-        if projections.ndim != 2:
-            raise UserValueError(
-                'a contrastive loss needs projections (B, D) from the neck, '
-                f'got {tuple(projections.shape)}; use one that pools, such as '
-                'NonLinearNeck'
-            )
-        (pos, s, neg), more = self.contrast(
-            *projections.chunk(2), data_samples
-        )
+        self._check_views(inputs)
+        sizes = [list(x) for _, x in groupby(inputs, _size)]
+        views = [z for some in sizes for z in self._project(some)]
+        (pos, s, neg), more = self.contrast(views, len(sizes[0]), data_samples)
         loss = self.head.loss_from_rows(pos, s)
         q = npc_multiplier(pos.detach(), s.detach(), self.head.temperature)
         watched = dict(
@@ -160,3 +193,28 @@ class TwoViewAlgorithm(BaseSelfSupervisor):
             told |= self._told
         means = global_means(watched, pos)
         return dict(loss=loss, **{k: v for k, v in means.items() if k in told})
+
+    def _check_views(self, inputs: list[Tensor]) -> None:
+        several = isinstance(inputs, (list, tuple))
+        if not several or len(inputs) < 2:
+            got = (
+                f'{len(inputs)} view'
+                if several
+                else f'one tensor {tuple(inputs.shape)}'
+            )
+            raise UserValueError(
+                f'{type(self).__name__} contrasts two views of each image or '
+                f'more, got {got}; use '
+                "dict(type='MultiView', num_views=2, ...) in the pipeline"
+            )
+        areas = [x.shape[-2] * x.shape[-1] for x in inputs]
+        if areas != sorted(areas, reverse=True):
+            got = ', '.join(f'{x.shape[-2]} x {x.shape[-1]}' for x in inputs)
+            raise UserValueError(
+                'large views come first and small crops after them, got views '
+                f'of {got} px; order `transforms` of MultiView like that'
+            )
+
+
+def _size(images: Tensor) -> torch.Size:
+    return images.shape[-2:]

@@ -1,0 +1,98 @@
+"""Rivals of DCL for small batches, to be compared in one place."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .. import functional
+from ..arguments import require_number
+from ..errors import UserTypeError, UserValueError
+from ..registry import MODELS
+from .heads import ContrastiveRowHead, DCLHead
+
+
+@MODELS.register_module()
+class DHELHead(DCLHead):
+    """DCL whose negatives are of the anchor's own view alone.
+
+    Decoupled hyperspherical energy loss, Koromilas et al., ICML 2024, arXiv
+    2405.18045. Only :class:`mmdcl.SimCLR` knows which view a negative is of.
+    """
+
+    def contrast(
+        self, views: Sequence[Tensor], tile: int | None = None
+    ) -> functional.Contrast:
+        return functional.view_contrast(views, self.temperature, tile, True)
+
+    def loss(self, pos: Tensor, neg: Tensor) -> Tensor:
+        raise UserTypeError(
+            'mmdcl.DHELHead needs to know which view a negative is of; use it '
+            'in mmdcl.SimCLR'
+        )
+
+
+@MODELS.register_module()
+class MACLHead(ContrastiveRowHead):
+    """InfoNCE at a temperature that follows the alignment, and reweighted.
+
+    ``t = temperature * (1 + alpha * (A - alignment))`` with ``A``, the mean
+    cosine of all positives of the global batch; and each anchor's InfoNCE is
+    divided by its ``q``. Both are constants to the gradient, which therefore
+    is that of DCL at ``t``. Huang et al., ICML 2023, arXiv 2207.07874.
+
+    Args:
+        temperature: > 0, where the alignment is ``alignment``.
+        alpha: In [0, 1]: how far the temperature follows.
+        alignment: In [0, 1].
+        init_cfg: As in any mmengine module.
+
+    Raises:
+        ValueError: A number is not in its range, or the temperature could
+            become 0.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        alpha: float = 0.5,
+        alignment: float = 0.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(temperature, init_cfg)
+        for name, x in (('alpha', alpha), ('alignment', alignment)):
+            require_number(name, x)
+            if not 0 <= x <= 1:
+                raise UserValueError(f'`{name}` must be in [0, 1], got {x}')
+        if alpha * (1 + alignment) >= 1:
+            raise UserValueError(
+                f'with `alpha` {alpha} and `alignment` {alignment} the '
+                'temperature could become 0; make one of them smaller'
+            )
+        self.initial, self.alpha, self.alignment = (
+            temperature,
+            alpha,
+            alignment,
+        )
+
+    def contrast(
+        self, views: Sequence[Tensor], tile: int | None = None
+    ) -> functional.Contrast:
+        z = functional.normalise(torch.stack(list(views)).detach())
+        both = z.sum(0).square().sum(-1) - z.square().sum((0, 2))
+        self._adapt(both / (len(z) * (len(z) - 1)))
+        return super().contrast(views, tile)
+
+    def loss(self, pos: Tensor, neg: Tensor) -> Tensor:
+        self._adapt(pos.detach().flatten())
+        return super().loss(pos, neg)
+
+    def rows(self, pos: Tensor, s: Tensor) -> Tensor:
+        given = pos, s, self.temperature
+        q = functional.npc_multiplier(*given).detach()
+        return functional.info_nce(*given) / q
+
+    def _adapt(self, pos: Tensor) -> None:
+        mean = float(functional.global_means(dict(pos=pos), pos)['pos'])
+        shift = self.alpha * (mean - self.alignment)
+        self.temperature = self.initial * (1 + shift)

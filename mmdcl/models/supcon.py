@@ -1,0 +1,95 @@
+"""Contrast with the labels that there are: no mate is a negative."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..errors import UserTypeError, UserValueError
+from ..functional import Contrast, Watched, class_contrast
+from ..registry import MODELS
+from .algorithm import ContrastiveAlgorithm
+from .heads import InfoNCEHead
+
+_POSITIVES = ('class', 'view')
+
+
+@MODELS.register_module()
+class SupCon(ContrastiveAlgorithm):
+    """SimCLR whose negatives are images of other classes.
+
+    Labels are ``gt_label`` of the images, -1 where there is none: such an
+    image is a class of its own, and without any label this is
+    :class:`mmdcl.SimCLR`.
+
+    With ``mmdcl.DCLHead`` no positive is in a denominator. The published
+    SupCon (Khosla et al., NeurIPS 2020, arXiv 2004.11362) has them all in it,
+    SINCERE (arXiv 2309.14277) each in its own; what is left of the latter
+    without it is what ``positives='class'`` computes.
+
+    Args:
+        *args: As in :class:`mmdcl.SimCLR`.
+        positives: ``'class'``, all other embeddings of the anchor's class, or
+            ``'view'``, the other views of its image alone: labels then only
+            say what is no negative (NSCL, Luthra et al., 2025, arXiv
+            2506.04411).
+        **kwargs: As in :class:`mmdcl.SimCLR`.
+
+    Raises:
+        TypeError: The head is not one of ours, or does not fit.
+        ValueError: ``positives`` is none of the above; in training, no image
+            of a batch has a label, or all are of one class.
+    """
+
+    def __init__(self, *args, positives: str = 'class', **kwargs) -> None:
+        if positives not in _POSITIVES:
+            raise UserValueError(
+                f'`positives` must be one of {_POSITIVES}, got {positives!r}'
+            )
+        super().__init__(*args, **kwargs)
+        self.require_plain_head()
+        if positives == 'class' and isinstance(self.head, InfoNCEHead):
+            raise UserTypeError(
+                'mmdcl.InfoNCEHead couples an anchor with one positive, and '
+                "with positives='class' it has many; use mmdcl.DCLHead or "
+                "mmdcl.DCLWHead, or positives='view'"
+            )
+        self.positives = positives
+
+    def contrast(
+        self, views: Sequence[Tensor], large: int, data_samples: list | None
+    ) -> tuple[Contrast, dict[str, Watched]]:
+        """Rows of the anchors; of each, over its positives, the mean."""
+        labels = _labels(data_samples)
+        try:
+            contrast = class_contrast(
+                views,
+                labels,
+                self.head.temperature,
+                self.positives == 'class',
+                self.tile,
+            )
+        except ValueError as error:
+            raise UserValueError(str(error)) from error
+        return contrast, {}
+
+
+def _labels(data_samples: list | None) -> Tensor:
+    """``(B,)``, -1 where an image has none."""
+    found = [sample.get('gt_label') for sample in data_samples or []]
+    if data_samples is None or (found and all(x is None for x in found)):
+        raise UserValueError(
+            'mmdcl.SupCon contrasts classes, and no image of the batch has a '
+            '`gt_label`; train on a labelled dataset, in which images without '
+            'a label say -1, or use mmdcl.SimCLR'
+        )
+    for label in found:
+        if label is not None and label.numel() != 1:
+            raise UserValueError(
+                'mmdcl.SupCon needs one class for each image, got `gt_label` '
+                f'{label.tolist()}'
+            )
+    none = torch.full((1,), -1)
+    return torch.cat(
+        [none[:0], *(none if x is None else x.flatten() for x in found)]
+    )
