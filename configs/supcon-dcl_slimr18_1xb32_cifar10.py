@@ -1,0 +1,4 @@
+# Contrast of classes with the decoupled contrastive loss, CIFAR-10 at CPU size.
+_base_ = './dcl_slimr18_1xb32_cifar10.py'
+
+model = dict(type='mmdcl.SupCon')
