@@ -28,6 +28,7 @@ def test_model_and_pipelines_build(path):
     model = MODELS.build(cfg.model)
     method = path.stem.partition('_')[0]
     head = {'dcl': 'DCLHead', 'dclw': 'DCLWHead'}
+    head |= {'dhel': 'DHELHead', 'macl': 'MACLHead'}
     wanted = head.get(method.rpartition('-')[2], 'InfoNCEHead')
     loss = model.head
     if method.startswith('mocov3'):

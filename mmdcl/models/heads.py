@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import functional
 from ..arguments import require_flag, require_number
-from ..errors import UserTypeError
+from ..errors import UserTypeError, UserValueError
 from ..functional.unit import full_precision
 from ..registry import MODELS
 
@@ -74,8 +74,10 @@ class ContrastiveRowHead(BaseModule):
             ValueError: Shapes do not fit, or there is no negative.
         """
         if pos.ndim not in (1, 2) or pos.numel() != len(pos):
-            raise ValueError(
-                f'`pos` must be (N,) or (N, 1), got {tuple(pos.shape)}'
+            raise UserValueError(
+                f'`pos` must be (N,) or (N, 1), got {tuple(pos.shape)}; '
+                'MoCo v3 hands features to its own head, in which '
+                "loss=dict(type='mmdcl.DecoupledCrossEntropyLoss') is DCL"
             )
         if neg.shape[:1] != pos.shape[:1]:
             raise ValueError(

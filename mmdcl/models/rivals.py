@@ -17,7 +17,9 @@ class DHELHead(DCLHead):
     """DCL whose negatives are of the anchor's own view alone.
 
     Decoupled hyperspherical energy loss, Koromilas et al., ICML 2024, arXiv
-    2405.18045. Only :class:`mmdcl.SimCLR` knows which view a negative is of.
+    2405.18045, of all views as anchors. The authors' code by default gives
+    twice this with half the positive. Only :class:`mmdcl.SimCLR` knows which
+    view a negative is of.
     """
 
     def contrast(
@@ -64,16 +66,13 @@ class MACLHead(ContrastiveRowHead):
             require_number(name, x)
             if not 0 <= x <= 1:
                 raise UserValueError(f'`{name}` must be in [0, 1], got {x}')
-        if alpha * (1 + alignment) >= 1:
+        if alpha * (1 + alignment) > 1:
             raise UserValueError(
                 f'with `alpha` {alpha} and `alignment` {alignment} the '
                 'temperature could become 0; make one of them smaller'
             )
-        self.initial, self.alpha, self.alignment = (
-            temperature,
-            alpha,
-            alignment,
-        )
+        self.initial, self.alpha = temperature, alpha
+        self.alignment = alignment
 
     def contrast(
         self, views: Sequence[Tensor], tile: int | None = None
@@ -89,8 +88,10 @@ class MACLHead(ContrastiveRowHead):
 
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
         given = pos, s, self.temperature
-        q = functional.npc_multiplier(*given).detach()
-        return functional.info_nce(*given) / q
+        dcl, q = functional.dcl(*given), functional.npc_multiplier(*given)
+        tiny = torch.finfo(q.dtype).tiny  # exp(dcl) may vanish, no ratio does
+        loss = functional.info_nce(*given).clamp(min=tiny) / q.clamp(min=tiny)
+        return dcl + (loss - dcl).detach()
 
     def _adapt(self, pos: Tensor) -> None:
         mean = float(functional.global_means(dict(pos=pos), pos)['pos'])

@@ -7,6 +7,7 @@ from torch import Tensor
 from ..functional import Contrast, Watched
 from ..registry import MODELS
 from .algorithm import ContrastiveAlgorithm
+from .rivals import MACLHead
 
 
 @MODELS.register_module()
@@ -29,4 +30,8 @@ class SimCLR(ContrastiveAlgorithm):
     def contrast(
         self, views: Sequence[Tensor], large: int, data_samples: list | None
     ) -> tuple[Contrast, dict[str, Watched]]:
-        return self.head.contrast(views, self.tile), {}
+        contrast, more = self.head.contrast(views, self.tile), {}
+        if isinstance(self.head, MACLHead):
+            now = contrast.pos.new_full((), self.head.temperature)
+            more['temperature'] = now
+        return contrast, more
