@@ -6,7 +6,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmpretrain.registry import DATASETS as UPSTREAM_DATASETS
 
-from ..arguments import require_number, require_whole
+from ..arguments import require_flag, require_number, require_whole
 from ..errors import UserTypeError, UserValueError
 from ..registry import DATASETS
 
@@ -55,7 +55,11 @@ def few_labels(
 
 @DATASETS.register_module()
 def FewLabels(  # noqa: N802 - a `type` in configs
-    dataset: dict, seed: int = 0, fraction: float = 1, per_class: int = 0
+    dataset: dict,
+    seed: int = 0,
+    fraction: float = 1,
+    per_class: int = 0,
+    keep_others: bool = False,
 ) -> BaseDataset:
     """Any labelled dataset of mmpretrain, reduced by :func:`few_labels`.
 
@@ -64,6 +68,8 @@ def FewLabels(  # noqa: N802 - a `type` in configs
         seed: As in :func:`few_labels`.
         fraction: As in :func:`few_labels`.
         per_class: As in :func:`few_labels`.
+        keep_others: Keep the images that are not chosen, without their
+            labels: ``gt_label`` is -1, as :class:`mmdcl.SupCon` takes it.
 
     Raises:
         TypeError: The dataset cannot be reduced.
@@ -72,6 +78,7 @@ def FewLabels(  # noqa: N802 - a `type` in configs
     require_whole('seed', seed, least=0)
     require_whole('per_class', per_class, least=0)
     require_number('fraction', fraction, above=0)
+    require_flag('keep_others', keep_others)
     whole = UPSTREAM_DATASETS.build(dataset)
     if not isinstance(whole, BaseDataset):
         raise UserTypeError(
@@ -89,5 +96,18 @@ def FewLabels(  # noqa: N802 - a `type` in configs
         )
     names = whole.metainfo.get('classes') or ()
     chosen = few_labels(np.array(labels), seed, fraction, per_class, names)
-    whole.get_subset_(chosen)
+    if keep_others:
+        _forget_labels(whole, set(range(len(whole))).difference(chosen))
+    else:
+        whole.get_subset_(chosen)
     return whole
+
+
+def _forget_labels(dataset: BaseDataset, images: set[int]) -> None:
+    """In the list that workers and ``get_gt_labels`` read."""
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    for i in images:
+        infos[i]['gt_label'] = -1
+    dataset.data_list = infos
+    if dataset.serialize_data:
+        dataset.data_bytes, dataset.data_address = dataset._serialize_data()

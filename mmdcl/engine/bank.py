@@ -133,7 +133,7 @@ class BankEvaluation:
             'that cannot be read': replaced(loader, places),
             'whose features are NaN or infinite': _not_finite(features),
         }
-        keep = torch.ones(len(places), dtype=torch.bool)
+        keep = labels >= 0  # half-labelled images say -1
         for why, bad in left_out.items():
             keep[bad] = False
             if bad:
@@ -208,8 +208,11 @@ def _with_pipeline(dataset: dict, pipeline: list) -> dict:
             _with_pipeline(part, pipeline) for part in dataset['datasets']
         ]
         return {**dataset, 'datasets': parts}
-    if 'dataset' in dataset:  # repeats or balances: a bank does neither
-        return _with_pipeline(dataset['dataset'], pipeline)
+    if 'dataset' in dataset:
+        inner = _with_pipeline(dataset['dataset'], pipeline)
+        # Others repeat or balance: a bank does neither.
+        few = str(dataset.get('type')).endswith('FewLabels')
+        return {**dataset, 'dataset': inner} if few else inner
     if 'pipeline' not in dataset:
         raise KeyError('pipeline')
     return {**dataset, 'pipeline': deepcopy(pipeline)}

@@ -34,3 +34,27 @@ def test_any_dataset_is_reduced():
     twice = dict(type='RepeatDataset', times=2, dataset=digits)
     with pytest.raises(TypeError, match='RepeatDataset'):
         DATASETS.build(dict(cfg, dataset=twice))
+
+
+@pytest.mark.parametrize('serialize', [False, True])
+def test_others_may_be_kept_without_their_labels(serialize):
+    digits = dict(
+        type='mmdcl.Digits',
+        split='train',
+        pipeline=[],
+        serialize_data=serialize,
+    )
+    whole = DATASETS.build(digits)
+    few = dict(type='mmdcl.FewLabels', per_class=5, dataset=digits)
+    dataset = DATASETS.build(dict(few, keep_others=True))
+    found, true = (np.array(x.get_gt_labels()) for x in (dataset, whole))
+    known = found >= 0
+    assert len(found) == len(true)
+    assert np.bincount(found[known]).tolist() == [5] * 10
+    assert (found[known] == true[known]).all()
+    assert (found[~known] == -1).all()
+    images = [dataset[i]['img'] for i in np.flatnonzero(known)]
+    chosen = DATASETS.build(few)
+    assert all(
+        (a == b['img']).all() for a, b in zip(images, chosen, strict=True)
+    )

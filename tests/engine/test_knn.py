@@ -160,6 +160,25 @@ def test_the_bank_holds_each_training_image_once(wrapper, tmp_path):
     assert numbers.tolist() == list(range(expected))
 
 
+@pytest.mark.parametrize('keep_others', [False, True])
+def test_images_without_a_label_are_not_in_the_bank(keep_others, tmp_path):
+    """Nor are labels that the training images were not to have."""
+    train = loader('train', VIEWS, num_batch_per_epoch=2)
+    train['dataset'] = dict(
+        type='mmdcl.FewLabels',
+        per_class=2,
+        keep_others=keep_others,
+        dataset=dict(train['dataset'], indices=100),
+    )
+    run = runner(tmp_path, train_dataloader=train)
+    bank, labels, _ = run.val_loop.bank_features()
+    assert len(run.val_loop.bank_loader.dataset) == (
+        100 if keep_others else 20
+    )
+    assert len(bank) == 20
+    assert labels.bincount().tolist() == [2] * 10
+
+
 def test_errors_say_what_to_do(tmp_path):
     with pytest.raises(ValueError, match=r'`k` must be'):
         runner(tmp_path, val_cfg=dict(type='mmdcl.KNNValLoop', k=0)).val()
