@@ -18,6 +18,8 @@ from .gather import (
     gather_with_gradient,
     gather_without_gradient,
     global_means,
+    log_mean_exp_with_gradient,
+    mean_with_gradient,
     stream_rows,
 )
 from .geometry import (
@@ -56,7 +58,9 @@ __all__ = [
     'info_nce',
     'knn_scores',
     'lidar',
+    'log_mean_exp_with_gradient',
     'log_sum_negatives',
+    'mean_with_gradient',
     'nearest',
     'neighbor_contrast',
     'neighbors_contrast',

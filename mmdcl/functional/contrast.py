@@ -55,6 +55,7 @@ def view_contrast(
     temperature: float | Tensor,
     tile: int | None = None,
     same_view: bool = False,
+    peers: Peers | None = None,
 ) -> Contrast:
     """Contrast views of each image with all views of all other images.
 
@@ -70,6 +71,7 @@ def view_contrast(
             grows with the square of ``N``, for second derivatives and
             ``torch.func``. Default: what suits, see :func:`.kernel.tile_for`.
         same_view: Negatives are of the anchor's view alone, ``G - 1``.
+        peers: Who holds which images, if that is known already.
 
     Returns:
         Rows of the ``N = V(V - 1)B`` pairs of an anchor and a positive: all
@@ -83,7 +85,7 @@ def view_contrast(
             also later, when a gradient is differentiated.
     """
     with torch.autocast(views[0].device.type, enabled=False):
-        peers = check_images(*views)
+        peers = check_images(*views, peers=peers)
         tile = tile_for(tile, temperature, peers.total, views[0].device)
         z = (normalise_once if tile else normalise)(torch.stack(list(views)))
         shifts = range(1, len(z))

@@ -22,6 +22,7 @@ def class_contrast(
     temperature: float | Tensor,
     class_positives: bool = True,
     tile: int | None = None,
+    peers: Peers | None = None,
 ) -> Contrast:
     """Contrast views of each image with all views of images of other classes.
 
@@ -41,6 +42,7 @@ def class_contrast(
             views of its image alone, as without labels, and the loss is NSCL
             (Luthra et al., 2025, arXiv 2506.04411).
         tile: As there.
+        peers: As there.
 
     Returns:
         Rows of the ``N = VB`` anchors, first views first; of the ``V(V - 1)B``
@@ -51,7 +53,7 @@ def class_contrast(
         TypeError: Labels are no whole numbers.
     """
     with torch.autocast(views[0].device.type, enabled=False):
-        peers = check_images(*views)
+        peers = check_images(*views, peers=peers)
         tile = tile_for(tile, temperature, peers.total, views[0].device)
         z = (normalise_once if tile else normalise)(torch.stack(list(views)))
         classes, sizes = (

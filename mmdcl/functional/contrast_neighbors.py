@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .contrast import Contrast, log_sums, mean_negatives
-from .gather import check_images, gather_with_gradient
+from .gather import Peers, check_images, gather_with_gradient
 from .kernel import tile_for
 from .unit import normalise, normalise_once
 
@@ -37,6 +37,7 @@ def neighbors_contrast(
     temperature: float | Tensor,
     all_views: bool = False,
     tile: int | None = None,
+    peers: Peers | None = None,
 ) -> Contrast:
     """Contrast neighbours of some views with predictions of all the others.
 
@@ -54,13 +55,14 @@ def neighbors_contrast(
             V(G - 1)``, instead of the positive's view only, ``K = G - 1``
             (the paper).
         tile: As there.
+        peers: As there.
 
     Returns:
         Rows of the ``N = A(V - 1)B`` pairs of an anchor and a positive: all
         neighbours with the next view each, then with the one after it, ...
     """
     with torch.autocast(predictions[0].device.type, enabled=False):
-        peers = check_images(*neighbors, *predictions)
+        peers = check_images(*neighbors, *predictions, peers=peers)
         device = predictions[0].device
         tile = tile_for(tile, temperature, peers.total, device)
         unit = normalise_once if tile else normalise

@@ -49,6 +49,7 @@ class Peers:
 
     Args:
         size: Number of rows of this process.
+        equal: All processes are known to have as many; nothing is exchanged.
 
     Attributes:
         alone: There is one process.
@@ -57,21 +58,22 @@ class Peers:
         own: Where this process's rows are among them.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, equal: bool = False) -> None:
         self.alone = _world_size() == 1
-        self.sizes = [size] if self.alone else _all_sizes(size)
+        equal = equal or self.alone
+        self.sizes = [size] * _world_size() if equal else _all_sizes(size)
         start = 0 if self.alone else sum(self.sizes[: dist.get_rank()])
         self.total = sum(self.sizes)
         self.own = slice(start, start + size)
 
 
-def check_images(*embeddings: Tensor) -> Peers:
+def check_images(*embeddings: Tensor, peers: Peers | None = None) -> Peers:
     """Who holds the images; refuses shapes that do not fit, and one image."""
     shapes = [tuple(x.shape) for x in embeddings]
     if any(len(x) != 2 or x != shapes[0] for x in shapes):
         got = ' and '.join(map(str, dict.fromkeys(shapes)))
         raise ValueError(f'embeddings must all be (B, D), got {got}')
-    peers = Peers(len(embeddings[0]))
+    peers = peers or Peers(len(embeddings[0]))
     if peers.total < 2:
         raise ValueError(
             'a contrastive loss needs at least 2 images in the global '
@@ -159,6 +161,66 @@ class _Reduce(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return _Gather.apply(grad, ctx.peers), None
+
+
+def sum_with_gradient(x: Tensor) -> Tensor:
+    """Sum of the tensors of all processes, and gradients travel back."""
+    if _world_size() == 1:
+        return x
+    total: Tensor = _Sum.apply(x)
+    return total
+
+
+class _Sum(torch.autograd.Function):
+    """All-reduce, whose way back is itself."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        x = x.clone()
+        dist.all_reduce(x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return sum_with_gradient(grad)
+
+
+def mean_with_gradient(rows: Tensor) -> Tensor:
+    """Mean over the rows of all processes, without knowing their numbers.
+
+    Gradients are as with :func:`gather_with_gradient`.
+
+    Args:
+        rows: ``(B,)`` of this process.
+
+    Returns:
+        A scalar; NaN where none of several processes has a row.
+
+    Raises:
+        ValueError: There is one process, and it has no row.
+    """
+    if _world_size() == 1:
+        if len(rows) == 0:
+            raise ValueError('the global batch holds no images')
+        mean: Tensor = rows.mean()
+        return mean
+    count = rows.new_full((), len(rows))
+    total, count = sum_with_gradient(torch.stack([rows.sum(), count]))
+    mean = total / count
+    return mean
+
+
+def log_mean_exp_with_gradient(rows: Tensor) -> Tensor:
+    """Logarithm of the mean of ``exp(rows)``, as :func:`mean_with_gradient`.
+
+    ``exp(rows)`` itself need not fit.
+    """
+    largest = torch.cat([rows.detach(), rows.new_full((1,), -torch.inf)]).max()
+    if _world_size() > 1:
+        dist.all_reduce(largest, dist.ReduceOp.MAX)
+    mean = mean_with_gradient(torch.exp(rows - largest))
+    log_mean: Tensor = mean.log() + largest
+    return log_mean
 
 
 # Numbers, or numbers with a weight each, or nothing.

@@ -75,20 +75,20 @@ def npc_multiplier(
 
 
 def von_mises_fisher_weight(
-    pos: Tensor, sigma: float | Tensor = 0.5, among: Tensor | None = None
+    pos: Tensor, sigma: float | Tensor = 0.5, log_mean: Tensor | None = None
 ) -> Tensor:
     """DCLW's weight of the positive: hard positives count for more.
 
-    ``w = 2 - exp(pos / sigma) / mean(exp(among / sigma))``, the negative von
-    Mises-Fisher weight of arXiv 2110.06848. The mean of ``w`` over ``among``
-    is 1, ``w`` stays below 2, and it is negative for a positive much closer
-    than the others.
+    ``w = 2 - exp(pos / sigma) / mean(exp(pos / sigma))``, the negative von
+    Mises-Fisher weight of arXiv 2110.06848. The mean of ``w`` is 1, ``w``
+    stays below 2, and it is negative for a positive much closer than the
+    others.
 
     Args:
         pos: ``(N,)`` cosines with the positive, in [-1, 1].
         sigma: > 0; the larger, the closer every weight is to 1.
-        among: ``(M,)`` cosines that the mean runs over: those of the *global*
-            batch. Default: ``pos``.
+        log_mean: ``()`` logarithm of the mean, which is over the *global*
+            batch. Default: that over ``pos``.
 
     Returns:
         ``(N,)`` weights, with their gradient: detach them to keep the most
@@ -98,11 +98,11 @@ def von_mises_fisher_weight(
         ValueError: Sigma is not positive, or there is no positive in all.
     """
     require_positive('sigma', sigma)
-    among = pos if among is None else among
-    if len(among) == 0:
-        raise ValueError('a mean needs at least one positive, got none')
+    if log_mean is None:
+        if len(pos) == 0:
+            raise ValueError('a mean needs at least one positive, got none')
+        log_mean = torch.logsumexp(pos / sigma, dim=0) - math.log(len(pos))
     # As a difference of logarithms, for exp(1 / sigma) may not be a float.
-    log_mean = torch.logsumexp(among / sigma, dim=0) - math.log(len(among))
     return 2 - torch.exp(pos / sigma - log_mean)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..arguments import require_flag, require_whole
 from ..errors import UserTypeError, UserValueError
 from ..functional import Contrast, Watched, global_means, npc_multiplier
+from ..functional.gather import Peers
 from ..functional.recompute import recomputed
 from ..sync_bn import runnable_here
 from .heads import ContrastiveRowHead
@@ -45,6 +46,8 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
 
     #: Fewer in all processes together have no negatives.
     least_images = 2
+    #: All processes are known to hold as many images, in every batch.
+    equal_batches = False
 
     def __init__(
         self,
@@ -97,7 +100,11 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
 
     @abstractmethod
     def contrast(
-        self, views: Sequence[Tensor], large: int, data_samples: list | None
+        self,
+        views: Sequence[Tensor],
+        large: int,
+        peers: Peers,
+        data_samples: list | None,
     ) -> tuple[Contrast, dict[str, Watched]]:
         """Rows of the anchors of this process, and more to log.
 
@@ -105,6 +112,7 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
             views: ``V`` times ``(B, D)``, projections of each view.
             large: How many of the views, the first ones, are of the largest
                 size; the others are small crops.
+            peers: Who holds which images.
             data_samples: Of the ``B`` images, or ``None``.
 
         Returns:
@@ -177,7 +185,9 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
         self._check_views(inputs)
         sizes = [list(x) for _, x in groupby(inputs, _size)]
         views = [z for some in sizes for z in self._project(some)]
-        (pos, s, neg), more = self.contrast(views, len(sizes[0]), data_samples)
+        peers = Peers(len(inputs[0]), self.equal_batches)
+        given = views, len(sizes[0]), peers, data_samples
+        (pos, s, neg), more = self.contrast(*given)
         loss = self.head.loss_from_rows(pos, s)
         q = npc_multiplier(pos.detach(), s.detach(), self.head.temperature)
         watched = dict(

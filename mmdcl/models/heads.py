@@ -38,10 +38,10 @@ class ContrastiveRowHead(BaseModule):
         self.temperature = temperature
 
     def contrast(
-        self, views: Sequence[Tensor], tile: int | None = None
+        self, views: Sequence[Tensor], **kwargs
     ) -> functional.Contrast:
         """:func:`mmdcl.functional.view_contrast` as this head wants it."""
-        return functional.view_contrast(views, self.temperature, tile)
+        return functional.view_contrast(views, self.temperature, **kwargs)
 
     @abstractmethod
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
@@ -58,10 +58,7 @@ class ContrastiveRowHead(BaseModule):
         Raises:
             ValueError: No process has an anchor.
         """
-        rows = functional.gather_with_gradient(self.rows(pos, s))
-        if len(rows) == 0:
-            raise ValueError('the global batch holds no images')
-        return rows.mean()
+        return functional.mean_with_gradient(self.rows(pos, s))
 
     def loss(self, pos: Tensor, neg: Tensor) -> Tensor:
         """The same from cosines, in float32 at least under any autocast.
@@ -160,9 +157,8 @@ class DCLWHead(ContrastiveRowHead):
 
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
         source = pos.detach() if self.detach else pos
-        weight = functional.von_mises_fisher_weight(
-            source, self.sigma, functional.gather_with_gradient(source)
-        )
+        mean = functional.log_mean_exp_with_gradient(source / self.sigma)
+        weight = functional.von_mises_fisher_weight(source, self.sigma, mean)
         return functional.dcl(pos, s, self.temperature, weight)
 
     def extra_repr(self) -> str:

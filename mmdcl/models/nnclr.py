@@ -14,6 +14,7 @@ from ..functional import (
     neighbors_contrast,
     normalise,
 )
+from ..functional.gather import Peers
 from ..registry import MODELS
 from ..sync_bn import runnable_here
 from .algorithm import ContrastiveAlgorithm
@@ -108,7 +109,11 @@ class NNCLR(ContrastiveAlgorithm):
         self.negatives = negatives
 
     def contrast(
-        self, views: Sequence[Tensor], large: int, data_samples: list | None
+        self,
+        views: Sequence[Tensor],
+        large: int,
+        peers: Peers,
+        data_samples: list | None,
     ) -> tuple[Contrast, dict[str, Watched]]:
         """Rows of the neighbours of large views, and what to watch of them.
 
@@ -128,13 +133,14 @@ class NNCLR(ContrastiveAlgorithm):
         found = self.support_set.neighbors(queries, self.top_k)
         image, label = _known(data_samples, queries.device)
         watched = self._diagnostics(queries, found, large, image, label)
-        self.support_set.enqueue(views[0].detach(), image, label)
+        self.support_set.enqueue(views[0].detach(), image, label, peers)
         contrast = neighbors_contrast(
             found.projection.chunk(large),
             predictions.chunk(len(views)),
             temperature=self.head.temperature,
             all_views=self.negatives == 'both_views',
             tile=self.tile,
+            peers=peers,
         )
         return contrast, watched
 

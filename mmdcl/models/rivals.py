@@ -23,9 +23,9 @@ class DHELHead(DCLHead):
     """
 
     def contrast(
-        self, views: Sequence[Tensor], tile: int | None = None
+        self, views: Sequence[Tensor], **kwargs
     ) -> functional.Contrast:
-        return functional.view_contrast(views, self.temperature, tile, True)
+        return super().contrast(views, same_view=True, **kwargs)
 
     def loss(self, pos: Tensor, neg: Tensor) -> Tensor:
         raise UserTypeError(
@@ -75,12 +75,12 @@ class MACLHead(ContrastiveRowHead):
         self.alignment = alignment
 
     def contrast(
-        self, views: Sequence[Tensor], tile: int | None = None
+        self, views: Sequence[Tensor], **kwargs
     ) -> functional.Contrast:
         z = functional.normalise(torch.stack(list(views)).detach())
         both = z.sum(0).square().sum(-1) - z.square().sum((0, 2))
         self._adapt(both / (len(z) * (len(z) - 1)))
-        return super().contrast(views, tile)
+        return super().contrast(views, **kwargs)
 
     def loss(self, pos: Tensor, neg: Tensor) -> Tensor:
         self._adapt(pos.detach().flatten())

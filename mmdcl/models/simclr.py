@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..functional import Contrast, Watched
+from ..functional.gather import Peers
 from ..registry import MODELS
 from .algorithm import ContrastiveAlgorithm
 from .rivals import MACLHead
@@ -28,9 +29,14 @@ class SimCLR(ContrastiveAlgorithm):
     """
 
     def contrast(
-        self, views: Sequence[Tensor], large: int, data_samples: list | None
+        self,
+        views: Sequence[Tensor],
+        large: int,
+        peers: Peers,
+        data_samples: list | None,
     ) -> tuple[Contrast, dict[str, Watched]]:
-        contrast, more = self.head.contrast(views, self.tile), {}
+        contrast = self.head.contrast(views, tile=self.tile, peers=peers)
+        more: dict[str, Watched] = {}
         if isinstance(self.head, MACLHead):
             now = contrast.pos.new_full((), self.head.temperature)
             more['temperature'] = now

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import UserTypeError, UserValueError
 from ..functional import Contrast, Watched, class_contrast
+from ..functional.gather import Peers
 from ..registry import MODELS
 from .algorithm import ContrastiveAlgorithm
 from .heads import InfoNCEHead
@@ -57,7 +58,11 @@ class SupCon(ContrastiveAlgorithm):
         self.positives = positives
 
     def contrast(
-        self, views: Sequence[Tensor], large: int, data_samples: list | None
+        self,
+        views: Sequence[Tensor],
+        large: int,
+        peers: Peers,
+        data_samples: list | None,
     ) -> tuple[Contrast, dict[str, Watched]]:
         """Rows of the anchors; of each, over its positives, the mean."""
         labels = _labels(data_samples)
@@ -68,6 +73,7 @@ class SupCon(ContrastiveAlgorithm):
                 self.head.temperature,
                 self.positives == 'class',
                 self.tile,
+                peers,
             )
         except ValueError as error:
             raise UserValueError(str(error)) from error

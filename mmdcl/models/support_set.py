@@ -153,6 +153,7 @@ class SupportSet(BaseModule):
         projections: Tensor,
         image: Tensor | None = None,
         label: Tensor | None = None,
+        peers: Peers | None = None,
     ) -> None:
         """Replace the oldest rows by projections of all processes.
 
@@ -163,6 +164,7 @@ class SupportSet(BaseModule):
             projections: ``(B, D)`` of this process; normalised here.
             image: ``(B,)`` numbers of the images in the dataset.
             label: ``(B,)`` classes of the images.
+            peers: Who holds which images, if that is known already.
         """
         with torch.autocast(projections.device.type, enabled=False):
             rows = normalise(projections).to(self.rows.dtype)
@@ -171,7 +173,7 @@ class SupportSet(BaseModule):
             [unknown if x is None else x.to(unknown) for x in (image, label)],
             dim=1,
         )
-        peers = Peers(len(rows))
+        peers = peers or Peers(len(rows))
         rows, known = (
             gather_without_gradient(x, peers) for x in (rows, known)
         )

@@ -68,7 +68,7 @@ def test_weight_among_one_and_none():
         von_mises_fisher_weight(pos[:1]), torch.ones_like(pos[:1])
     )
     with pytest.raises(ValueError, match='at least one positive, got none'):
-        von_mises_fisher_weight(pos, among=pos[:0])
+        von_mises_fisher_weight(pos[:0])
 
 
 @pytest.mark.parametrize('temperature', [0, -0.1, math.nan, math.inf])
