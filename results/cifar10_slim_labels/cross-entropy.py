@@ -14,6 +14,12 @@ model = dict(
         loss=dict(type='CrossEntropyLoss'),
     ),
 )
+data_preprocessor = dict(
+    _delete_=True,
+    num_classes=10,
+    mean=_base_.data_preprocessor.mean,
+    std=_base_.data_preprocessor.std,
+)
 train_dataloader = dict(
     batch_size=64,
     dataset=dict(
