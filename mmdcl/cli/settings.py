@@ -187,7 +187,16 @@ def _part_problems(part: Part) -> Iterator[str]:
         if near:
             yield (f'{part.path}.type: there is no {part.name}' + _meant(near))
         return
+    *_, key = part.path.split('.')
+    if said := getattr(part.kind, 'wrong_under', dict)().get(key):
+        yield f'{part.path}: {said}'
+        return
     takes = arguments(part.kind)
+    if part.path.startswith('model') and part.name.startswith('mmdcl.'):
+        for name, parameter in takes.known.items():
+            default = parameter.default if parameter else None
+            if default is inspect.Parameter.empty and name not in part.config:
+                yield f'{part.path}: {part.name} needs `{name}`'
     for name, value in part.config.items():
         if name in part.extra:
             continue

@@ -180,6 +180,40 @@ def test_a_text_where_a_number_is_wanted(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ('algorithm', 'head', 'sentence'),
+    [
+        (
+            'mocov3/mocov3_resnet50_8xb512-amp-coslr-100e',
+            "dict(loss=dict(type='mmdcl.DCLHead'))",
+            'model.head.loss: DCLHead is a head and stands where',
+        ),
+        (
+            'simclr/simclr_resnet50_8xb32-coslr-200e',
+            "dict(type='mmdcl.DecoupledCrossEntropyLoss')",
+            'model.head: DecoupledCrossEntropyLoss is a loss module and',
+        ),
+        (
+            'mocov3/mocov3_resnet50_8xb512-amp-coslr-100e',
+            "dict(loss=dict(type='mmdcl.WeightedDecoupledCrossEntropyLoss'))",
+            'WeightedDecoupledCrossEntropyLoss needs `temperature`',
+        ),
+    ],
+)
+def test_heads_and_loss_modules_are_in_their_places(
+    algorithm, head, sentence, tmp_path
+):
+    """Whatever else they inherit that they do not take."""
+    path = tmp_path / 'mine.py'
+    path.write_text(
+        f"_base_ = 'mmpretrain::{algorithm}_in1k.py'\n"
+        f'model = dict(head={head})\n'
+    )
+    found = said(path)
+    assert sentence in found
+    assert len(found.splitlines()) == 1
+
+
 @pytest.mark.parametrize('wrong', ['a', '=1', 'a..b=1', 'k=[1,2'])
 def test_what_is_no_setting_is_a_usage_error(wrong, capsys):
     with pytest.raises(SystemExit) as error:
