@@ -1,6 +1,9 @@
 """The losses as the paper writes them: loops over anchors and negatives."""
 
+import itertools
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,44 +25,53 @@ def row(
 
 
 def contrastive(
+    loss: str, view1: Tensor, view2: Tensor, tau: float, **kwargs: Any
+) -> Tensor:
+    """Two views: mean over the 2N anchors; see :func:`views_contrastive`."""
+    return views_contrastive(loss, (view1, view2), tau, **kwargs)
+
+
+def views_contrastive(
     loss: str,
-    view1: Tensor,
-    view2: Tensor,
+    views: Sequence[Tensor],
     tau: float,
     sigma: float = 0.5,
     detach: bool = True,
+    same_view: bool = False,
 ) -> Tensor:
-    """Mean over the 2N anchors, one scalar operation at a time.
+    """Mean over all pairs of an anchor and a positive, scalar by scalar.
 
     Args:
         loss: ``'info_nce'``, ``'dcl'`` or ``'dclw'``.
-        view1: ``(N, D)``, float64.
-        view2: ``(N, D)``.
+        views: ``V`` times ``(N, D)``, float64.
         tau: Temperature.
         sigma: Of the weight of DCLW.
         detach: Whether the weight is a constant.
+        same_view: Negatives are of the anchor's view alone.
     """
-    views = [[z / z.norm() for z in view] for view in (view1, view2)]
-    n = len(view1)
-
-    similarity = [
-        math.e ** (dot(*pair) / sigma) for pair in zip(*views, strict=True)
+    z = [[x / x.norm() for x in view] for view in views]
+    count, n = len(z), len(z[0])
+    pairs = [
+        (k, other, i)
+        for k, other in itertools.permutations(range(count), 2)
+        for i in range(n)
     ]
-    mean = sum(similarity) / n
+    similarity = [
+        math.e ** (dot(z[k][i], z[other][i]) / sigma) for k, other, i in pairs
+    ]
+    mean = sum(similarity) / len(pairs)
     losses = []
-    for k in (0, 1):
-        for i in range(n):
-            anchor, positive = views[k][i], views[1 - k][i]
-            negatives = sum(
-                torch.exp(dot(anchor, views[v][j]) / tau)
-                for v in (0, 1)
-                for j in range(n)
-                if j != i
-            )
-            p = dot(anchor, positive) / tau
-            w = 2 - similarity[i] / mean
-            w = w.detach() if detach else w
-            losses.append(row(loss, p, negatives, w))
+    for (k, other, i), similar in zip(pairs, similarity, strict=True):
+        negatives = sum(
+            torch.exp(dot(z[k][i], z[v][j]) / tau)
+            for v in ([k] if same_view else range(count))
+            for j in range(n)
+            if j != i
+        )
+        p = dot(z[k][i], z[other][i]) / tau
+        w = 2 - similar / mean
+        w = w.detach() if detach else w
+        losses.append(row(loss, p, negatives, w))
     return sum(losses) / len(losses)
 
 
@@ -72,30 +84,30 @@ def neighbor_contrastive(
     both_views: bool = False,
     sigma: float = 0.5,
 ) -> Tensor:
-    """NNCLR as the paper writes it: mean over the 2N neighbours.
+    """NNCLR as the paper writes it: mean over all pairs of a neighbour.
 
     Args:
         loss: ``'info_nce'``, ``'dcl'`` or ``'dclw'``.
         queue: Normalised rows ``(D,)`` of the support set.
-        projections: Both views, each ``(N, D)``, float64.
-        predictions: Both views, each ``(N, D)``.
+        projections: Of the first views, each ``(N, D)``, float64.
+        predictions: Of all views, each ``(N, D)``.
         tau: Temperature.
-        both_views: Negatives are predictions of both views.
+        both_views: Negatives are predictions of all views.
         sigma: Of the weight of DCLW, which is a constant.
     """
     p = [[x / x.norm() for x in view] for view in predictions]
     n = len(p[0])
     anchors = []
-    for k in (0, 1):
-        for i in range(n):
+    numbers = range(len(p))
+    for k, other in itertools.permutations(numbers, 2):
+        for i in range(n if k < len(projections) else 0):
             z = projections[k][i].detach()
             cosine = [float(dot(z / z.norm(), q)) for q in queue]
             anchor = queue[cosine.index(max(cosine))]
-            positive = dot(anchor, p[1 - k][i])
-            views = (0, 1) if both_views else (1 - k,)
+            positive = dot(anchor, p[other][i])
             negatives = sum(
                 torch.exp(dot(anchor, p[v][j]) / tau)
-                for v in views
+                for v in (numbers if both_views else (other,))
                 for j in range(n)
                 if j != i
             )

@@ -61,6 +61,12 @@ def neighbors_contrast(
         Rows of the ``N = A(V - 1)B`` pairs of an anchor and a positive: all
         neighbours with the next view each, then with the one after it, ...
     """
+    if not 1 <= len(neighbors) <= len(predictions) >= 2:
+        raise ValueError(
+            'neighbours of the first views or of all, and predictions of two '
+            f'views or more are needed, got {len(neighbors)} and '
+            f'{len(predictions)}'
+        )
     with torch.autocast(predictions[0].device.type, enabled=False):
         peers = check_images(*neighbors, *predictions, peers=peers)
         device = predictions[0].device

@@ -68,7 +68,12 @@ class Peers:
 
 
 def check_images(*embeddings: Tensor, peers: Peers | None = None) -> Peers:
-    """Who holds the images; refuses shapes that do not fit, and one image."""
+    """Who holds the images; refuses one view, one image and unequal shapes."""
+    if len(embeddings) < 2:
+        raise ValueError(
+            'a contrast needs two views of each image or more, got '
+            f'{len(embeddings)}'
+        )
     shapes = [tuple(x.shape) for x in embeddings]
     if any(len(x) != 2 or x != shapes[0] for x in shapes):
         got = ' and '.join(map(str, dict.fromkeys(shapes)))

@@ -9,9 +9,10 @@ from mmdcl.functional import (
     log_sum_negatives,
     neighbor_contrast,
     two_view_contrast,
+    view_contrast,
     von_mises_fisher_weight,
 )
-from tests.reference import contrastive
+from tests.reference import contrastive, views_contrastive
 
 LOSSES = {
     'info_nce': lambda pos, s, t: info_nce(pos, s, t),
@@ -133,6 +134,8 @@ def test_errors_name_what_they_got():
         two_view_contrast(z1[:0], z2[:0], 0.1)
     with pytest.raises(ValueError, match=r'got \(5, 4\) and \(4, 4\)'):
         two_view_contrast(z1, z2[:4], 0.1)
+    with pytest.raises(ValueError, match=r'two views .* or more, got 1'):
+        view_contrast([z1], 0.1)
     with pytest.raises(ValueError, match=r'K >= 1, got \(5, 0\)'):
         log_sum_negatives(torch.empty(5, 0), 0.1)
     with pytest.raises(ValueError, match=r'`temperature` must be'):
@@ -141,3 +144,46 @@ def test_errors_name_what_they_got():
         neighbor_contrast(z1, z2, z1, z2, 0)
     with pytest.raises(ValueError, match=r'got \(5, 4\) and \(4, 4\)'):
         neighbor_contrast(z1, z2, z1[:4], z2[:4], 0.1)
+
+
+@pytest.mark.parametrize('same_view', [False, True])
+@pytest.mark.parametrize('tile', [0, 3])
+@pytest.mark.parametrize('count', [2, 3, 4])
+def test_any_number_of_views_equals_the_loops(count, tile, same_view):
+    z = [*views(n=4), *views(n=4, seed=1)][:count]
+    pos, s, _ = view_contrast(z, 0.1, tile, same_view)
+    for loss, of in LOSSES.items():
+        expected = views_contrastive(loss, z, 0.1, same_view=same_view)
+        expected_grads = torch.autograd.grad(expected, z)
+        value = of(pos, s, 0.1).mean()
+        torch.testing.assert_close(value, expected)
+        grads = torch.autograd.grad(value, z, retain_graph=True)
+        torch.testing.assert_close(grads, expected_grads)
+
+
+@pytest.mark.parametrize('same_view', [False, True])
+def test_rows_are_pairs_each_once(same_view):
+    """All views with the next one each, then with the one after it, ..."""
+    x = [*views(), *views(seed=1)][:3]
+    z = [torch.nn.functional.normalize(view, dim=1) for view in x]
+    contrast = view_contrast(x, 0.1, 3, same_view)
+    rows = list(zip(*contrast, strict=True))
+    assert len(rows) == 3 * 2 * 5
+    pairs = [
+        (a, (a + r) % 3, i)
+        for r in (1, 2)
+        for a in (0, 1, 2)
+        for i in range(5)
+    ]
+    for (a, b, i), (pos, s, neg) in zip(pairs, rows, strict=True):
+        others = torch.stack(
+            [
+                z[a][i] @ view[j]
+                for view in ([z[a]] if same_view else z)
+                for j in range(5)
+                if j != i
+            ]
+        )
+        torch.testing.assert_close(pos, z[a][i] @ z[b][i])
+        torch.testing.assert_close(s, torch.logsumexp(others / 0.1, 0))
+        torch.testing.assert_close(neg, others.mean())
