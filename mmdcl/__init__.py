@@ -63,6 +63,7 @@ _ROOMS = {
         'KNNValLoop',
         'LARS',
         'LinearProbeHook',
+        'MicroBatchHook',
         'QualityHook',
         'ResumeHook',
         'SizesHook',

@@ -11,6 +11,7 @@ from .invalid_loss import InvalidLossHook
 from .iter_train_loop import ExactIterTrainLoop
 from .knn import KNNTestLoop, KNNValLoop
 from .lars import LARS
+from .micro_batches import MicroBatchHook
 from .probe import LinearProbeHook
 from .quality import QualityHook
 from .resume import ResumeHook
@@ -34,6 +35,7 @@ __all__ = [
     'KNNTestLoop',
     'KNNValLoop',
     'LinearProbeHook',
+    'MicroBatchHook',
     'QualityHook',
     'ResumeHook',
     'SizesHook',

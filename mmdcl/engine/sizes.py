@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from mmengine.dataset import InfiniteSampler
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmpretrain.models import SimCLR
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from ..errors import UserValueError
 from ..registry import HOOKS
-from .addresses import sampler_of
+from .batches import batches_of
 from .data_check import leaves
+from .micro_batches import check_micro_batch
 from .model import model_of
 
 
@@ -20,8 +20,9 @@ class SizesHook(Hook):
     """Before the first step: batches and banks are large enough to the end.
 
     Refuses batches, the last of an epoch included, that have fewer images
-    than the model contrasts, over all processes; and a kNN validation that
-    asks for more neighbours than its bank has images.
+    than the model contrasts, over all processes; or that ``micro_batch`` of
+    the model does not divide; and a kNN validation that asks for more
+    neighbours than its bank has images.
 
     Raises:
         ValueError: On all processes; the message says what to set.
@@ -31,7 +32,9 @@ class SizesHook(Hook):
 
     def before_train(self, runner) -> None:
         model = model_of(runner)
-        check_smallest_batch(runner.train_loop.dataloader, model)
+        loader = runner.train_loop.dataloader
+        check_smallest_batch(loader, model)
+        check_micro_batch(loader, model)
         loop = runner.val_loop
         if hasattr(loop, 'ks') and max(loop.ks) > _surely(runner):
             _ = loop.bank_loader  # which counts
@@ -63,22 +66,16 @@ def check_smallest_batch(loader: DataLoader, model: Any) -> None:
     Raises:
         ValueError: There will be one.
     """
-    least, batches = least_images(model), loader.batch_sampler
-    size = getattr(batches, 'batch_size', None)
-    if least < 2 or not size or isinstance(loader.dataset, IterableDataset):
+    least, own = least_images(model), batches_of(loader)
+    if least < 2 or own is None:
         return
-    images, full = len(sampler_of(loader)), True
-    rest = images % size
-    if rest and not getattr(batches, 'drop_last', False):
-        full = isinstance(sampler_of(loader), InfiniteSampler)
-    own = (len(loader), size if full else rest, size, images)
     all_own = all_gather_object(own)
-    steps = max(number for number, *_ in all_own)
-    last = sum(x for number, x, *_ in all_own if number == steps)
-    usual = sum(size for _, _, size, _ in all_own)
+    steps = max(x.steps for x in all_own)
+    last = sum(x.last for x in all_own if x.steps == steps)
+    usual = sum(x.size for x in all_own)
     if last >= least:
         return
-    total = sum(x for *_, x in all_own)
+    total = sum(x.images for x in all_own)
     which = 'a batch' if usual < least else 'the last batch of each epoch'
     instead = (
         'a larger train_dataloader.batch_size'

@@ -1,7 +1,7 @@
 """What the algorithms share: what they take, project and log."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import torch
@@ -13,9 +13,10 @@ from ..arguments import require_flag, require_whole
 from ..errors import UserTypeError, UserValueError
 from ..functional import Contrast, Watched, global_means, npc_multiplier
 from ..functional.gather import Peers
-from ..functional.recompute import recomputed
+from ..functional.recompute import micro_batched
 from ..sync_bn import runnable_here
 from .heads import ContrastiveRowHead
+from .micro_batch import micro_batch_problem
 from .necks import misfit
 
 
@@ -29,12 +30,11 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
             or ``mmdcl.InfoNCEHead``.
         tile: Rows of a tile of similarities, or 0: all at once; see
             :func:`mmdcl.functional.view_contrast`.
-        micro_batch: Images of a process that the encoder holds activations of
-            at a time, which must divide its batch. The loss and its gradient
-            are of the whole batch: activations are computed again in the
-            backward, a micro-batch at a time (as in GradCache, Gao et al.,
-            2021, arXiv 2101.06983). BatchNorm has the statistics of each
-            micro-batch. Default: all at once.
+        micro_batch: Images of a process that the backbone holds activations
+            of at a time, which must divide its batch. The loss and its
+            gradient are of the whole batch: activations are computed again in
+            the backward, a micro-batch at a time. BatchNorm of the backbone
+            has the statistics of each micro-batch. Default: all at once.
         channels_last: Keep the backbone's weights as convolutions like them
             best; results are the same up to rounding, and sooner.
         **kwargs: As in upstream's ``BaseSelfSupervisor``.
@@ -144,22 +144,18 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
 
     def _project(self, views: Sequence[Tensor]) -> Tensor:
         """Projections ``(V, B, D)`` of views of one size."""
-        images, size = len(views[0]), self.micro_batch
+        count, images = len(views), len(views[0])
+        rows, size = torch.cat(list(views)), self.micro_batch
         if size is None or images <= size:
-            return self._encode(torch.cat(list(views))).unflatten(
-                0, (len(views), images)
-            )
-        if images % size:
-            raise UserValueError(
-                f'`micro_batch` must divide the batch of each process, got '
-                f'{size} for {images} images'
-            )
-        parts = [
-            recomputed(self._encode, torch.cat(part), self.modules())
-            for part in zip(*(x.split(size) for x in views), strict=True)
-        ]
-        parts = [x.unflatten(0, (len(views), size)) for x in parts]
-        return torch.cat(parts, dim=1)
+            projections = self._encode(rows)
+        else:
+            with micro_batched(self.backbone, size, count):
+                projections = self._encode(rows)
+        return projections.unflatten(0, (count, images))
+
+    def micro_batch_problem(self, batches: Iterable[int]) -> str:
+        """Why batches of so many images cannot be divided; or nothing."""
+        return micro_batch_problem(self.micro_batch, batches)
 
     def loss(
         self, inputs: list[Tensor], data_samples: list | None, **kwargs
@@ -191,11 +187,9 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
         loss = self.head.loss_from_rows(pos, s)
         q = npc_multiplier(pos.detach(), s.detach(), self.head.temperature)
         watched = dict(
-            npc_multiplier=q,
-            pos_cosine=pos.detach(),
-            neg_cosine=neg,
-            **more,
+            npc_multiplier=q, pos_cosine=pos.detach(), neg_cosine=neg
         )
+        watched |= more
         told = {name for name, x in watched.items() if x is not None}
         if len(pos):
             self._told = told
@@ -224,6 +218,8 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
                 'large views come first and small crops after them, got views '
                 f'of {got} px; order `transforms` of MultiView like that'
             )
+        if problem := self.micro_batch_problem([len(inputs[0])]):
+            raise UserValueError(problem)
 
 
 def _size(images: Tensor) -> torch.Size:
