@@ -107,6 +107,7 @@ class Capture:
         self._views: list[Tensor] = []
         self.step = Step()
         self._neck_done = 0
+        self._heard_rows = False
         for name, hear in (
             ('data_preprocessor', self._hear_views),
             ('backbone', self._hear_backbone),
@@ -119,7 +120,7 @@ class Capture:
     def start(self) -> None:
         """Before a step that is to be heard."""
         self.step, self._views, self._neck_done = Step(), [], 0
-        self._on = True
+        self._on, self._heard_rows = True, False
         self._listen(True)
 
     def stop(self) -> Step:
@@ -139,9 +140,13 @@ class Capture:
 
     def _heard(self, seam: Callable) -> Callable:
         def heard(*args: Any, **kwargs: Any) -> Any:
-            if len(args) == 2 and self.step.pos is None:
+            first = len(args) == 2 and not self._heard_rows
+            self._heard_rows |= first
+            out = seam(*args, **kwargs)
+            if first:  # after it: a temperature may be of this very step
                 self._hear_rows(seam.__name__, *args)
-            return seam(*args, **kwargs)
+                self._heard_rows = self.step.pos is not None
+            return out
 
         return heard
 
@@ -151,6 +156,8 @@ class Capture:
         given = isinstance(pos, Tensor) and isinstance(other, Tensor)
         if not given or not isinstance(temperature, (int, float)):
             return
+        if getattr(self._model, 'positives', 'view') != 'view':
+            return  # `pos` is a mean of several, of which q is none
         if pos.ndim not in (1, 2) or pos.numel() != len(pos):
             return
         pos = pos.flatten().float()

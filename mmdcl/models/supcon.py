@@ -77,11 +77,13 @@ class SupCon(ContrastiveAlgorithm):
             )
         except ValueError as error:
             raise UserValueError(str(error)) from error
-        return contrast, {}
+        # q is of an anchor and one positive.
+        several = self.positives == 'class'
+        return contrast, dict(npc_multiplier=None) if several else {}
 
 
 def _labels(data_samples: list | None) -> Tensor:
-    """``(B,)``, -1 where an image has none."""
+    """``(B,)`` on the host, -1 where an image has none."""
     found = [sample.get('gt_label') for sample in data_samples or []]
     if data_samples is None or (found and all(x is None for x in found)):
         raise UserValueError(
@@ -97,5 +99,5 @@ def _labels(data_samples: list | None) -> Tensor:
             )
     none = torch.full((1,), -1)
     return torch.cat(
-        [none[:0], *(none if x is None else x.flatten() for x in found)]
+        [none[:0], *(none if x is None else x.flatten().cpu() for x in found)]
     )
