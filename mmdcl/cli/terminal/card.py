@@ -31,7 +31,7 @@ def card_of_training(runner: Any, note: str) -> str:
         ('data', recipe.data(loader.dataset)),
         ('model', recipe.network(model)),
         ('batch', f'{count(images, "image")} ({each})' if images else ''),
-        ('negatives', recipe.negatives(model, images)),
+        ('negatives', recipe.negatives(model, images, recipe.views(runner))),
         ('loss', recipe.loss(getattr(model, 'head', None))),
         ('optimizer', recipe.optimizer(runner.optim_wrapper)),
         ('schedule', recipe.schedule(runner)),

@@ -20,14 +20,12 @@ from ..images.material import (
 )
 from ..images.network import Network, open_network
 from ..images.sampling import Sample, require_images
+from ..runs.view_count import count_views
 from .captions import heading
 from .pair_panels import draw_concentration, draw_cosines, draw_coupling
 from .pair_ranking import rank_pairs
 from .pair_strips import draw_strips
 from .style import look, plain
-
-if TYPE_CHECKING:
-    pass
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -169,5 +167,7 @@ def _negatives(network: Network) -> int | None:
     if isinstance(queue, int) and queue > 0:
         return queue
     batch = positive_setting(network.config, 'train_dataloader', 'batch_size')
-    both = getattr(network.model, 'negatives', 'both_views') == 'both_views'
-    return (1 + both) * (batch - 1) if batch and batch > 1 else None
+    views = 1
+    if getattr(network.model, 'negatives', 'both_views') == 'both_views':
+        views = count_views(network.config.get('train_dataloader')) or 2
+    return views * (batch - 1) if batch and batch > 1 else None

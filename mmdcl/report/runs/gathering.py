@@ -13,13 +13,13 @@ from ... import provenance
 from ...command import typed
 from ...engine.model import model_of
 from ...engine.schedule import optimizers, over_after
-from ...models import NNCLR, SimCLR
+from ...models import NNCLR, SimCLR, SupCon
 from . import machine, recipe
 from .config_changes import config_changes
 from .config_facts import LOSSES
 from .records import RECIPE
 
-_OURS = (NNCLR, SimCLR)
+_OURS = (NNCLR, SimCLR, SupCon)
 # Upstream's heads that are InfoNCE, with cross entropy.
 _SOFTMAX = ('ContrastiveHead', 'MoCoV3Head')
 
@@ -74,7 +74,8 @@ def _batch(runner: Any) -> int:
 
 
 def _negatives(runner: Any) -> int | None:
-    return recipe.count_negatives(model_of(runner), _batch(runner)) or None
+    model, views = model_of(runner), recipe.views(runner)
+    return recipe.count_negatives(model, _batch(runner), views) or None
 
 
 def _lr(runner: Any) -> float | None:
@@ -124,6 +125,11 @@ def _support_set(runner: Any) -> int | None:
     return size if isinstance(size, int) else None
 
 
+def _positives(runner: Any) -> str | None:
+    found = getattr(model_of(runner), 'positives', None)
+    return found if isinstance(found, str) else None
+
+
 def _config(runner: Any) -> str:
     return Path(runner.cfg.filename or '').name
 
@@ -142,9 +148,10 @@ _FACTS: dict[str, Callable[[Any], Any]] = {
     'processes': lambda runner: get_world_size(),
     'negatives': _negatives,
     'negatives_text': lambda runner: recipe.negatives(
-        model_of(runner), _batch(runner)
+        model_of(runner), _batch(runner), recipe.views(runner)
     ),
     'support_set': _support_set,
+    'positives': _positives,
     'loss': lambda runner: loss_name(_head(runner)),
     'temperature': _temperature,
     'optimizer': lambda runner: recipe.optimizer(runner.optim_wrapper),

@@ -12,6 +12,7 @@ from torch import nn
 from ...engine.knn import KNNValLoop
 from ...models import NNCLR, SimCLR
 from .paths import path_from_here
+from .view_count import count_views
 
 _IN_BATCH = (NNCLR, SimCLR, UpstreamSimCLR)  # where negatives are
 _ENDLESS = 10**8  # upstream's schedules that never end have 10**9
@@ -67,29 +68,35 @@ def network(model: nn.Module, trained: bool = True) -> str:
     return f'{text}, {sum(x.numel() for x in counted):,} {kind}'
 
 
-def negatives(model: nn.Module, images: int) -> str:
+def views(runner: Any) -> int:
+    """Of each image that is trained on; 2 if it is not known."""
+    return count_views(runner.cfg.get('train_dataloader')) or 2
+
+
+def negatives(model: nn.Module, images: int, views: int = 2) -> str:
     """For each anchor, of so many images in all processes together."""
-    number = count_negatives(model, images)
+    number = count_negatives(model, images, views)
     if not number:
         return ''
     where = 'the queue'
     if not getattr(model, 'queue_len', None):
-        views = 'both views' if _both(model) else 'one view'
-        where = f'{views} of the other images'
+        some = 'both views' if views == 2 else f'all {views} views'
+        some = some if _all_views(model) else 'one view'
+        where = f'{some} of the other images'
     return f'{number:,} for each anchor ({where})'
 
 
-def count_negatives(model: nn.Module, images: int) -> int:
+def count_negatives(model: nn.Module, images: int, views: int = 2) -> int:
     """As :func:`negatives`; 0 if it is not known, or there are none."""
     queue = getattr(model, 'queue_len', None)
     if queue:
         return int(queue)
     if not images or not isinstance(model, _IN_BATCH):
         return 0
-    return (2 if _both(model) else 1) * (images - 1)
+    return (views if _all_views(model) else 1) * (images - 1)
 
 
-def _both(model: nn.Module) -> bool:
+def _all_views(model: nn.Module) -> bool:
     return getattr(model, 'negatives', 'both_views') == 'both_views'
 
 

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from mmdcl.cli.terminal.card import card_of_training
 from mmdcl.report.runs import recipe
+from mmdcl.report.runs.view_count import count_views
 from tests.runs import BACKBONE, NECK, NNCLR, SIMCLR, VIEWS, loader, runner
 
 MOCO = dict(
@@ -40,6 +41,18 @@ def test_negatives(model, wanted):
     built = MODELS.build(dict(model))
     assert recipe.negatives(built, 32).startswith(wanted)
     assert recipe.negatives(nn.Linear(1, 1), 32) == ''
+
+
+def test_negatives_of_multi_crop():
+    model = MODELS.build(dict(SIMCLR))
+    crops = dict(type='MultiView', num_views=[2, 4], transforms=[[], []])
+    dataset = dict(dataset=dict(pipeline=[dict(type='Load'), crops]))
+    assert count_views(dict(dataset=dict(datasets=[dataset, {}]))) == 6
+    said = recipe.negatives(model, 32, count_views(dataset))
+    assert said == '186 for each anchor (all 6 views of the other images)'
+    nnclr = MODELS.build(dict(NNCLR))
+    assert recipe.count_negatives(nnclr, 32, 6) == 31
+    assert count_views(dict(pipeline=[dict(num_views='2')])) == 0
 
 
 def test_what_is_not_known_is_left_out():
