@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmdcl import functional
 from mmdcl.engine.capture import Capture, Rows, place
 from mmdcl.engine.quality_numbers import cosines, histogram
-from mmdcl.models import DCLHead
+from mmdcl.models import DCLHead, MACLHead
 from tests.ranks import on_ranks
 from tests.runs import BACKBONE, NECK, NNCLR, SIMCLR, VIEWS, loader, runner
 
@@ -141,6 +141,14 @@ def test_pairs_of_views_of_any_algorithm(name, tmp_path):
     assert 0 <= record['training/data_wait'] <= 1
 
 
+def test_a_mean_of_several_positives_has_no_q(tmp_path):
+    for positives in ('class', 'view'):
+        model = dict(SIMCLR, type='mmdcl.SupCon', positives=positives)
+        records, _ = train(tmp_path / positives, model)
+        assert ('coupling/q_p50' in records[-1]) == (positives == 'view')
+        assert 'projections/alignment' in records[-1]
+
+
 def test_a_queue_of_negatives(tmp_path):
     """Of MoCo one view is seen; its head is told of the other."""
     records, _ = train(tmp_path, MOCO)
@@ -185,19 +193,29 @@ def test_one_masked_view(tmp_path):
     assert 'features/alignment' not in records[-1]
 
 
-def test_quantiles_are_those_of_the_heads_anchors(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ('head', 'model'),
+    [(DCLHead, SIMCLR), (MACLHead, SIMCLR), (MACLHead, MOCO)],
+    ids=['DCL', 'MACL', 'MACL in MoCo'],
+)
+def test_quantiles_are_those_of_the_heads_anchors(
+    head, model, tmp_path, monkeypatch
+):
+    """At the temperature of that very step, where it moves."""
     seen = []
-    rows = DCLHead.rows
+    rows = head.rows
 
     def spied(self, pos, s):
         seen.append(functional.npc_multiplier(pos, s, self.temperature))
         return rows(self, pos, s)
 
-    monkeypatch.setattr(DCLHead, 'rows', spied)
-    records, run = train(tmp_path, SIMCLR)
+    monkeypatch.setattr(head, 'rows', spied)
+    model = dict(model, head=dict(type=f'mmdcl.{head.__name__}'))
+    records, run = train(tmp_path, model)
     ordered = sorted(seen[3].tolist())
-    assert len(ordered) == 128
-    for name, at in (('q_p10', 12.7), ('q_p50', 63.5), ('q_p90', 114.3)):
+    assert len(ordered) == (64 if model['type'] == 'MoCo' else 128)
+    for name, share in (('q_p10', 0.1), ('q_p50', 0.5), ('q_p90', 0.9)):
+        at = share * (len(ordered) - 1)
         low = int(at)
         expected = ordered[low] + (at - low) * (
             ordered[low + 1] - ordered[low]
