@@ -71,6 +71,7 @@ _ROOMS = {
         'WorkDirHook',
     ),
     'views': (
+        'BatchViewsHook',
         'DeviceViewsHook',
         'GaussianBlur',
         'RandomBandJitter',

@@ -44,6 +44,8 @@ def restart_all_random(*key: int) -> None:
 class _Addressed(Dataset):
     """A dataset whose images draw from their address alone."""
 
+    gives_addresses = True  # mmdcl.BatchViewsHook asks
+
     def __init__(self, dataset: Any) -> None:
         vars(self)['dataset'] = dataset
 

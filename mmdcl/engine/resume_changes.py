@@ -57,8 +57,8 @@ _POLICY = {
 }
 # Hooks that log, save, check or only start: others may change what is trained.
 _HARMLESS_HOOK = re.compile(
-    r'mmdcl\.(?!DeviceViewsHook)\w+|(RuntimeInfo|IterTimer|DistSamplerSeed|'
-    r'Logger|ParamScheduler|\w*Checkpoint|\w*Visualization|Profiler|'
+    r'mmdcl\.(?!(Device|Batch)ViewsHook)\w+|'
+    r'(RuntimeInfo|IterTimer|DistSamplerSeed|Logger|ParamScheduler|\w*Checkpoint|\w*Visualization|Profiler|'
     r'NPUProfiler|EmptyCache|SyncBuffer|TestTime\w*|PrepareTTA|EarlyStopping|'
     r'ClassNumCheck|MemoryProfiler)Hook'
 )

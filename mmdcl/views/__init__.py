@@ -2,6 +2,7 @@
 
 from ..registry import TRANSFORMS  # first: it says what to install
 from .bands import GaussianBlur, RandomBandJitter, RandomRotate90
+from .batch_hook import BatchViewsHook
 from .hook import DeviceViewsHook
 from .operators import apply_steps
 from .preprocessor import ViewDataPreprocessor
@@ -9,6 +10,7 @@ from .split import SplitViews
 
 __all__ = [
     'TRANSFORMS',
+    'BatchViewsHook',
     'DeviceViewsHook',
     'GaussianBlur',
     'RandomBandJitter',

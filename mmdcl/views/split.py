@@ -23,7 +23,7 @@ from ..registry import TRANSFORMS
 from .operators import Step
 
 _Drawn = list[tuple[float, ...]]  # a `Step` and its parameters
-_DIRECTIONS = {
+DIRECTIONS = {
     'horizontal': Step.HORIZONTAL_FLIP,
     'vertical': Step.VERTICAL_FLIP,
     'diagonal': Step.DIAGONAL_FLIP,
@@ -45,7 +45,7 @@ def _random(transform: Any, name: str, *args: Any) -> Any:
 
 def _flip(transform: RandomFlip) -> _Drawn:
     direction = _random(transform, '_choose_direction')
-    return [(_DIRECTIONS[direction],)] if direction else []
+    return [(DIRECTIONS[direction],)] if direction else []
 
 
 def _jitter(transform: ColorJitter) -> _Drawn:
@@ -110,12 +110,12 @@ def _longest(transform: Any) -> int:
     return 4 if isinstance(transform, ColorJitter) else 1
 
 
-def _on_device(transform: Any) -> bool:
+def on_device(transform: Any) -> bool:
     """Whether a transform can be left to the device."""
     if type(transform) not in _DRAW:  # a subclass may do something else
         return False
     if isinstance(transform, RandomApply):
-        return all(map(_on_device, transform))
+        return all(map(on_device, transform))
     if isinstance(transform, RandomGrayscale):
         return (
             transform.keep_channels
@@ -163,7 +163,7 @@ class _View:
 
     def __init__(self, transforms: list) -> None:
         cut = len(transforms)
-        while cut and _on_device(transforms[cut - 1]):
+        while cut and on_device(transforms[cut - 1]):
             cut -= 1
         self.here, self.there = transforms[:cut], transforms[cut:]
         self.length = sum(map(_longest, self.there))

@@ -1,0 +1,295 @@
+"""Views of images in memory, drawn and made a batch at a time."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import RandomFlip
+from mmengine.dataset import BaseDataset
+from mmpretrain.datasets.transforms import (
+    MultiView,
+    PackInputs,
+    RandomResizedCrop,
+)
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from . import batched
+from .addressed import keys_of, uniforms
+from .crops import FILTERS, Crops, rotated
+from .operators import FLIPS, Step, apply_in_place
+
+# Pixels of views that are made at once: few of them cost as much as these.
+_AT_ONCE = 2**19
+# And those that an operator goes through in one call.
+_IN_A_CALL = 2**18
+# Change no image from one time to the next.
+_FIXED = ('ChannelOrder',)
+
+
+class Samples(Sequence):
+    """Data samples of a batch, made when somebody looks at them.
+
+    Args:
+        items: The samples, or what ``make`` makes them of.
+        make: See there.
+    """
+
+    def __init__(
+        self, items: Iterable, make: Callable[[Any], Any] | None = None
+    ) -> None:
+        self._items, self._make = list(items), make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Any) -> Any:
+        if self._make is not None:
+            self._items = [self._make(x) for x in self._items]
+            self._make = None
+        return self._items[index]
+
+
+class ViewRecipe:
+    """One kind of view: a crop, then turns, then what operators do.
+
+    Args:
+        transforms: Of upstream, built.
+        numbers: Which of an image's views are of this kind.
+        pool: ``(N, H, C, W)`` uint8, all images.
+    """
+
+    def __init__(self, transforms: list, numbers: range, pool: Tensor) -> None:
+        self.numbers = numbers
+        self.crop, *rest = transforms
+        self._crops = Crops(
+            pool,
+            tuple(self.crop.scale),
+            FILTERS[self.crop.backend, self.crop.interpolation],
+        )
+        self.turns = []
+        if rest and type(rest[0]) is RandomFlip:
+            self.flip, *rest = rest  # costs nothing in a crop
+        else:
+            self.flip = None
+        while rest and batched.can_rotate(rest[0]):
+            self.turns.append(rest.pop(0))
+        self.flips = batched.in_turn([self.flip] if self.flip else [])
+        self.rest = batched.in_turn(rest)
+        self.widths = [
+            batched.crop_columns(self.crop),
+            self.flips.columns,
+            3 * len(self.turns),
+            self.rest.columns,
+        ]
+
+    def make(self, images: np.ndarray, keys: np.ndarray) -> list[Tensor]:
+        """Views ``(B, C, H, W)`` of images, in float32.
+
+        Args:
+            images: ``(B,)`` which ones.
+            keys: ``(B,)`` what they draw from.
+        """
+        number = len(self.numbers)
+        drawn = uniforms(keys, self.numbers, sum(self.widths))
+        crop, flip, turn, rest = np.split(
+            drawn, np.cumsum(self.widths[:-1]), axis=1
+        )
+        pool = self._crops.pool
+        windows = batched.crop_windows(
+            self.crop, pool.shape[1], pool.shape[3], crop
+        )
+        kinds = self.flips.draw(flip)[:, :, 0].astype(int)
+        flipped = np.zeros((2, len(drawn)), bool)
+        for step, dims in FLIPS.items():
+            for dim in dims:
+                flipped[dim - 2] |= (kinds == step).any(1)
+        angles = [
+            batched.rotation(transform, turn[:, 3 * i : 3 * i + 3])
+            for i, transform in enumerate(self.turns)
+        ]
+        steps = self.rest.draw(rest)
+        images = np.tile(images, number)
+        done = torch.empty(
+            (len(images), pool.shape[2], *self._crops.out), device=pool.device
+        )
+        # Next to each other are those that do something in the same slots.
+        busy = steps[..., 0] != Step.NOTHING
+        order = np.argsort(busy @ 0.5 ** np.arange(busy.shape[1]))
+        at_once = max(1, _IN_A_CALL // (done.shape[2] * done.shape[3]))
+        for start in range(0, len(images), at_once):
+            here = order[start : start + at_once]
+            part = self._crops(images[here], windows[here], flipped[:, here])
+            for transform, angle in zip(self.turns, angles, strict=True):
+                part = rotated(
+                    part, angle[here], transform.scale, transform.pad_val
+                )
+            apply_in_place(part, steps[here], bgr=True)
+            done.index_copy_(0, torch.from_numpy(here).to(pool.device), part)
+        return list(done.split(len(keys)))
+
+    def pixels(self) -> int:
+        """Of an image's views of this kind."""
+        height, width = self.crop.scale
+        return len(self.numbers) * height * width
+
+
+def stranger(transforms: list) -> str:
+    """Name of what a batch at a time cannot be done to; '' if all can."""
+    if not transforms or type(transforms[0]) is not RandomResizedCrop:
+        return 'a view that does not begin with RandomResizedCrop'
+    crop, *rest = transforms
+    if (crop.backend, crop.interpolation) not in FILTERS:
+        return (
+            f'RandomResizedCrop with backend={crop.backend!r} and '
+            f'interpolation={crop.interpolation!r}'
+        )
+    if rest and type(rest[0]) is RandomFlip:
+        rest.pop(0)
+    while rest and batched.can_rotate(rest[0]):
+        rest.pop(0)
+    unknown = (type(x).__name__ for x in rest if not batched.can_draw(x))
+    return next(unknown, '')
+
+
+def why_not(dataset: Any) -> str:
+    """Why a dataset's views cannot be made in batches; '' if they can."""
+    if not isinstance(dataset, BaseDataset):
+        return f'a {type(dataset).__name__} around the dataset'
+    transforms = getattr(dataset.pipeline, 'transforms', [])
+    views = [x for x in transforms if type(x) is MultiView]
+    if len(views) != 1:
+        return 'a pipeline without one MultiView'
+    place = transforms.index(views[0])
+    for transform in transforms[:place]:
+        if type(transform).__name__ not in _FIXED:
+            return type(transform).__name__
+    if [type(x) for x in transforms[place + 1 :]] != [PackInputs]:
+        return 'something else than PackInputs after MultiView'
+    for pipeline in views[0].pipelines:
+        if found := stranger(list(pipeline.transforms)):
+            return found
+    if not len(dataset) or 'img' not in dataset.get_data_info(0):
+        return 'images that are not in memory'
+    return ''
+
+
+class BatchViews(Dataset):
+    """A dataset whose batches come whole, their views on a device.
+
+    Args:
+        dataset: As :func:`why_not` accepts it.
+        device: Where views are made.
+
+    Raises:
+        TypeError: Images are not of three channels of uint8 and of one size.
+    """
+
+    def __init__(self, dataset: BaseDataset, device: torch.device) -> None:
+        self.dataset = dataset
+        self.metainfo = dataset.metainfo
+        transforms = dataset.pipeline.transforms
+        [views] = [x for x in transforms if type(x) is MultiView]
+        place = transforms.index(views)
+        [self._pack] = transforms[place + 1 :]
+        self._infos: list[dict] = []
+        images = []
+        for index in range(len(dataset)):
+            info = dataset.get_data_info(index)
+            for transform in transforms[:place]:
+                info = transform(info)
+            images.append(info.pop('img'))
+            self._infos.append(info)
+        shapes = {(x.shape, str(x.dtype)) for x in images}
+        (shape, dtype), *others = shapes
+        if others or len(shape) != 3 or shape[2] != 3 or dtype != 'uint8':
+            raise TypeError(f'images of {shapes}')
+        # Rows lie together: they are what crops are made of first.
+        pool = torch.from_numpy(np.stack(images)).permute(0, 1, 3, 2)
+        pool = pool.contiguous().to(device)
+        self._expected: list[list] = []
+        self._ready: list[tuple[list, dict]] = []
+        self._recipes, start = [], 0
+        for pipeline, number in zip(
+            views.pipelines, views.num_views, strict=True
+        ):
+            here = range(start, start + number)
+            transforms = list(pipeline.transforms)
+            self._recipes.append(ViewRecipe(transforms, here, pool))
+            start += number
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def ahead(self, images: int) -> int:
+        """How many batches of so many images are made at once."""
+        pixels = images * sum(recipe.pixels() for recipe in self._recipes)
+        return max(1, _AT_ONCE // max(1, pixels))
+
+    def expect(self, batches: list[list]) -> None:
+        """What will be asked for next."""
+        self._expected, self._ready = batches, []
+
+    def __getitems__(self, addresses: list) -> dict:
+        """A batch; see :func:`~mmdcl.views.addressed.keys_of`."""
+        if self._ready[:1] and self._ready[0][0] is addresses:
+            return self._ready.pop(0)[1]
+        together = [addresses]
+        if self._expected[:1] and self._expected[0] is addresses:
+            together = self._expected
+        self._expected = []
+        self._ready = list(zip(together, self._made(together), strict=True))
+        return self._ready.pop(0)[1]
+
+    @torch.no_grad()
+    def _made(self, batches: list[list]) -> list[dict]:
+        addresses = [x for batch in batches for x in batch]
+        sizes = [len(batch) for batch in batches]
+        keys = keys_of(addresses)
+        images = np.array(addresses).reshape(len(addresses), -1)[:, -1]
+        views = [
+            view.split(sizes)
+            for recipe in self._recipes
+            for view in recipe.make(images, keys)
+        ]
+        parts = np.split(images, np.cumsum(sizes[:-1]))
+        return [
+            dict(
+                inputs=list(inputs),
+                data_samples=Samples(part.tolist(), self._sample),
+            )
+            for *inputs, part in zip(*views, parts, strict=True)
+        ]
+
+    def _sample(self, index: int) -> Any:
+        return self._pack(dict(self._infos[index]))['data_samples']
+
+
+class Ahead:
+    """Batches of indices or addresses, several of which are announced.
+
+    Args:
+        batches: A loader's.
+        views: Whom they are announced to.
+    """
+
+    def __init__(self, batches: Any, views: BatchViews) -> None:
+        self._batches, self._views = batches, views
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list]:
+        batches = iter(self._batches)
+        for first in batches:
+            more = self._views.ahead(len(first)) - 1
+            group = [first, *islice(batches, more)]
+            self._views.expect(group)
+            yield from group
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('_'):
+            raise AttributeError(name)
+        return getattr(self._batches, name)
