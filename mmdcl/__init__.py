@@ -20,6 +20,7 @@ registry      what makes ``type='mmdcl.DCLHead'`` work in any config
 arguments     checks of numbers and texts by the name of the argument
 errors        what users should read, as exceptions that say so
 constructors  which arguments a registered class takes
+config_parts  parts of a config, wherever it has them
 command       how this process was started, and is started again
 sync_bn       BN for SyncBN, in networks and configs, where there is no GPU
 handlers      signals that ask a process to end, and who receives them
@@ -115,7 +116,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 _MODULES = {room.partition('.')[0] for room in _ROOMS}
 _MODULES |= {'cli', 'functional', 'registry', 'arguments', 'constructors'}
 _MODULES |= {'command', 'errors', 'handlers', 'sync_bn', 'provenance'}
-_MODULES |= {'verdicts', 'hub'}
+_MODULES |= {'verdicts', 'hub', 'config_parts'}
 
 __all__ = sorted([*_ROOM_OF, *_MODULES])
 

@@ -1,6 +1,7 @@
 """Arguments of what configs build, checked by name when it is built."""
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -70,3 +71,28 @@ def require_text(name: str, value: Any) -> None:
     """
     if not isinstance(value, str):
         raise UserTypeError(f'`{name}` must be a text, {_got(value)}')
+
+
+def require_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
+    """Refuse what is none of a few texts.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if value not in allowed:
+        *most, last = map(repr, allowed)
+        raise UserValueError(
+            f'`{name}` must be {", ".join(most)} or {last}, {_got(value)}'
+        )
+
+
+def several(name: str, value: Any) -> list:
+    """A value, or some in a list or tuple, as a list.
+
+    Raises:
+        ValueError: There is none.
+    """
+    each = list(value) if isinstance(value, (list, tuple)) else [value]
+    if not each:
+        raise UserValueError(f'`{name}` must be one or more, got none')
+    return each

@@ -5,7 +5,7 @@ exception that its name says, so that ``except ValueError`` catches a
 :class:`UserValueError`. Whatever is no :class:`UserError` keeps its traceback.
 """
 
-_NAMED = 5  # at most, in a message
+from collections.abc import Sequence, Set
 
 
 class UserError(Exception):
@@ -71,8 +71,14 @@ class UserFloatingPointError(UserError, FloatingPointError):
     """A loss or weights that are NaN or infinite."""
 
 
-def few(names: list[str] | set[str]) -> str:
-    """Some of the names, and how many more there are."""
-    first = sorted(names)[:_NAMED]
-    more = len(names) - len(first)
-    return ', '.join(first) + (f' and {more} more' if more else '')
+def few(names: Sequence[str] | Set[str], most: int = 5) -> str:
+    """Some of the names, and how many more there are.
+
+    Args:
+        names: In their order, those of a set sorted.
+        most: So many are named.
+    """
+    ordered = sorted(names) if isinstance(names, Set) else names
+    more = len(ordered) - most
+    said = ', '.join(ordered[:most])
+    return f'{said} and {more} more' if more > 0 else said

@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS, MODELS
 
 from mmdcl.checkpoints import backbone_names
+from mmdcl.configs import find_config
 
 FOLDER = Path(__file__).parent.parent / 'configs'
 CONFIGS = sorted(FOLDER.glob('*.py'))
@@ -133,3 +134,16 @@ def test_detectors_and_segmentors_train_all_of_the_pretrained_network(path):
         assert head.norm.training
         assert head.layer4[0].bn1.training
         assert head.layer4[0].conv2.stride == (2, 2)
+
+
+def test_configs_of_packages():
+    path = find_config('mmpretrain::resnet/resnet18_8xb32_in1k.py')
+    assert Path(path).is_file()
+    with pytest.raises(FileNotFoundError, match='mean mmpretrain::resnet/res'):
+        find_config('mmpretrain::resnet/resnet18_8xb32_in2k.py')
+    for name in ('nowhere::a.py', '::a.py', 'a.b::c.py'):
+        with pytest.raises(ModuleNotFoundError, match='which is not install'):
+            find_config(name)
+    pytest.importorskip('mmdet')  # distributed as onedl-mmdetection
+    name = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
+    assert Path(find_config(name)).is_file()

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     | {f'mmdcl.{x}' for x in ('checkpoints', 'engine', 'functional')}
     | {'mmdcl.registry', 'mmdcl.protocols'}
     | UPSTREAM,
-    'downstream': {'torch', 'torchvision', 'timm', 'mmdcl.downstream'}
+    'downstream': {'torch', 'torchvision', 'mmdcl.downstream'}
     | {'timm'}  # which of a checkpoint's networks are timm's own
     | {f'mmdcl.{x}' for x in ('checkpoints', 'constructors', 'engine')}
     | {'mmdcl.registry'}
@@ -52,7 +52,6 @@ MAY_IMPORT = {
     | {f'mmdcl.{x}' for x in ('constructors', 'datasets', 'downstream')}
     | {f'mmdcl.{x}' for x in ('functional', 'models')}
     | {'rich', 'mmdcl.report', 'mmdcl.provenance', 'mmdcl.hub'}
-    | {'mmdcl.protocols'}
     | {'mmdcl.protocols', 'mmdcl.feature_files'}
     | UPSTREAM,
     'report': {'torch', 'numpy', 'matplotlib', 'jinja2', 'sklearn', 'umap'}
@@ -65,6 +64,7 @@ MAY_IMPORT = {
     'configs.py': {'mmdcl.errors'},
     'command.py': set(),
     'arguments.py': {'mmdcl.errors'},
+    'config_parts.py': set(),
     'errors.py': set(),
     'weights': {'mmdcl.errors'},
     'handlers.py': set(),
@@ -85,6 +85,8 @@ MAY_IMPORT['downstream'] |= {'mmdcl.arguments', 'mmdcl.errors', 'mmdcl.hub'}
 MAY_IMPORT['checkpoints'] = MAY_IMPORT['checkpoints'] | {'mmdcl.errors'}
 for room in ('models', 'engine', 'cli', 'checkpoints'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.sync_bn'}
+for room in ('checkpoints', 'downstream', 'cli', 'report'):
+    MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.config_parts'}
 MAY_IMPORT['engine'] = MAY_IMPORT['engine'] | {'mmdcl.verdicts'}
 for room in ('engine', 'cli'):
     MAY_IMPORT[room] = MAY_IMPORT[room] | {'mmdcl.command'}

@@ -12,7 +12,13 @@ from mmengine.registry import Registry
 from torch.utils.data import DataLoader
 
 from mmdcl import errors
-from mmdcl.arguments import require_flag, require_number, require_text
+from mmdcl.arguments import (
+    require_flag,
+    require_number,
+    require_one_of,
+    require_text,
+    several,
+)
 from mmdcl.cli.ending import ends_in_a_sentence
 from mmdcl.errors import UserError
 from mmdcl.registry import MODELS
@@ -20,8 +26,8 @@ from tests.runs import SIMCLR
 
 KINDS = [
     kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and kind is not UserError
+    for name, kind in vars(errors).items()
+    if name.startswith('User') and kind is not UserError
 ]
 SENTENCE = 'that is wrong: got "a: b"\n  what to do'
 
@@ -133,6 +139,8 @@ def test_what_our_classes_refuse_is_for_users():
         lambda: require_number('x', -1, above=0),
         lambda: require_flag('x', 'False'),
         lambda: require_text('x', 3),
+        lambda: require_one_of('x', 'c', ('a', 'b')),
+        lambda: several('x', []),
     ):
         with pytest.raises(UserError, match='`x` must be'):
             refuse()
@@ -140,4 +148,6 @@ def test_what_our_classes_refuse_is_for_users():
 
 def test_of_many_names_a_message_has_five():
     assert errors.few({'b', 'a'}) == 'a, b'
-    assert errors.few([*'gfedcba']) == 'a, b, c, d, e and 2 more'
+    assert errors.few([*'gfedcba']) == 'g, f, e, d, c and 2 more'
+    assert errors.few(('b', 'a'), 1) == 'b and 1 more'
+    assert errors.few([]) == ''

@@ -4,21 +4,12 @@ _base_ = [
     'mmpretrain::_base_/models/resnet50.py',
     'mmpretrain::_base_/default_runtime.py',
     './_base_/folder.py',
+    './_base_/linear.py',
 ]
 
 model = dict(backbone=dict(frozen_stages=4))
-optim_wrapper = dict(
-    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.0)
-)
-param_scheduler = dict(
-    type='CosineAnnealingLR',
-    T_max=30,
-    by_epoch=True,
-    begin=0,
-    end=30,
-    convert_to_iter_based=True,
-)
-train_cfg = dict(type='mmdcl.ExactTrainLoop', max_epochs=30)
+param_scheduler = dict(T_max=30, end=30)
+train_cfg = dict(max_epochs=30)
 default_hooks = dict(
     logger=dict(interval=20),
     checkpoint=dict(

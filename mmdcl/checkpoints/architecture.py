@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..config_parts import part, preprocessor_of
 from ..errors import UserValueError
 from ..sync_bn import without_sync_bn
-from .channels import channel_order, trained_order
+from .channels import channel_order, trained_order, turns_around
 from .config_text import as_data, assignments
 
 _INSTEAD = 'give the config of its network by --config'
@@ -43,12 +44,9 @@ def pretraining_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _written(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    meta = checkpoint.get('meta')
-    meta = meta if isinstance(meta, Mapping) else {}
-    text = meta.get('cfg')
-    if not isinstance(text, str):
-        network = meta.get('network')  # of a `.safetensors`
-        network = network if isinstance(network, Mapping) else {}
+    text = part(checkpoint, 'meta').get('cfg')
+    if not isinstance(text, str):  # a `.safetensors`, or without any
+        network = part(checkpoint, 'meta', 'network')
         return dict(network) if isinstance(network.get('model'), dict) else {}
     try:
         assigned = assignments(text)
@@ -77,15 +75,14 @@ def _written(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_normalisation(config: Mapping[str, Any]) -> None:
     """Let mean and std pass by which images can be normalised."""
-    model = config.get('model') or {}
-    then = model.get('data_preprocessor') or config.get('data_preprocessor')
-    if not isinstance(then or {}, Mapping):
+    then = preprocessor_of(config)
+    if not isinstance(then, Mapping):
         raise UserValueError(
             '`data_preprocessor` of the config in the checkpoint is no dict '
             f'but {str(then)[:80]!r}; {_INSTEAD}'
         )
     for key in ('mean', 'std'):
-        numbers = (then or {}).get(key)
+        numbers = then.get(key)
         if numbers is None:
             continue
         plain = isinstance(numbers, (list, tuple)) and all(
@@ -194,8 +191,7 @@ def preprocessing_differences(
         A phrase for each of mean, std and order of channels that differs.
     """
     pretraining = pretraining_config(checkpoint)
-    then = (pretraining.get('model') or {}).get('data_preprocessor')
-    then = then or pretraining.get('data_preprocessor')
+    then = preprocessor_of(pretraining)
     if not then:
         return []
     phrases = []
@@ -209,7 +205,7 @@ def preprocessing_differences(
         now = [round(float(x), 3) for x in now]
         if before != now:
             phrases.append(f'{key} {before or "none"}, here {now or "none"}')
-    before = bool(then.get('to_rgb') or then.get('bgr_to_rgb'))
+    before = turns_around(then)
     now = getattr(preprocessor, 'to_rgb', False)  # ClsDataPreprocessor
     now = bool(getattr(preprocessor, '_channel_conversion', now))
     orders = trained_order(pretraining), channel_order(dataset, now)

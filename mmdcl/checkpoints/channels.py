@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..config_parts import datasets_in, part, preprocessor_of, short_name
+
 _IN_MEMORY_RGB = ('CIFAR10', 'CIFAR100')
 _OTHER = {'rgb': 'bgr', 'bgr': 'rgb'}
-
-
-def short_name(kind: Any) -> str:
-    """Of a registered class, given as a name, a dotted name or itself."""
-    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
 def trained_order(pretraining: Mapping[str, Any]) -> str | None:
@@ -24,15 +21,13 @@ def trained_order(pretraining: Mapping[str, Any]) -> str | None:
     """
     if pretraining.get('channel_order') in _OTHER:  # an export says it
         return pretraining['channel_order']
-    model = pretraining.get('model') or {}
-    then = model.get('data_preprocessor') or pretraining.get(
-        'data_preprocessor'
-    )
-    then = then or {}
-    loader = pretraining.get('train_dataloader')
-    dataset = loader.get('dataset') if isinstance(loader, Mapping) else None
-    turned = bool(then.get('to_rgb') or then.get('bgr_to_rgb'))
-    return channel_order(dataset, turned)
+    dataset = part(pretraining, 'train_dataloader', 'dataset')
+    return channel_order(dataset, turns_around(preprocessor_of(pretraining)))
+
+
+def turns_around(preprocessor: Mapping[str, Any]) -> bool:
+    """Whether the config of a data preprocessor says so, of the channels."""
+    return bool(preprocessor.get('to_rgb') or preprocessor.get('bgr_to_rgb'))
 
 
 def channel_order(dataset: Any, turned_around: bool) -> str | None:
@@ -46,20 +41,13 @@ def channel_order(dataset: Any, turned_around: bool) -> str | None:
     Returns:
         None where that is not known.
     """
-    while isinstance(dataset, Mapping) and (
-        dataset.get('dataset') or dataset.get('datasets')
-    ):
-        dataset = dataset.get('dataset') or dataset['datasets'][0]
-    if not isinstance(dataset, Mapping) or 'type' not in dataset:
-        return None
-    kind = short_name(dataset['type'])
+    first = next(datasets_in(dataset), {})
+    kind = short_name(first.get('type'))
     order = 'rgb' if kind in _IN_MEMORY_RGB else None
-    for transform in dataset.get('pipeline') or []:
-        name = (
-            short_name(transform.get('type'))
-            if isinstance(transform, Mapping)
-            else ''
-        )
+    for transform in first.get('pipeline') or []:
+        if not isinstance(transform, Mapping):
+            continue
+        name = short_name(transform.get('type'))
         if name == 'LoadImageFromFile':
             order = 'bgr'
         elif name == 'LoadMultichannelImage':

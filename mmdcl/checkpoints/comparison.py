@@ -4,15 +4,13 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
+from ..errors import few
 from .layouts import describe
-
-_SHOWN = 10
 
 
 def listed(title: str, names: list[str]) -> str:
     """How many names there are, and the first of them."""
-    more = f', and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
-    return f'{len(names)} {title}: {", ".join(names[:_SHOWN])}{more}'
+    return f'{len(names)} {title}: {few(names, 10)}'
 
 
 def networks(

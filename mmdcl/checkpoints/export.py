@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import UserValueError
+from ..errors import UserValueError, few
 from .reading import safetensors_for
 from .renaming import in_library, kind_of
 
@@ -50,7 +50,7 @@ def rename(tensors: Mapping[str, Tensor], style: str) -> dict[str, Tensor]:
     if strange:
         raise UserValueError(
             f'there are no names of {style} for this backbone, which has '
-            f'{", ".join(strange[:5])}; use --style mmpretrain'
+            f'{few(strange)}; use --style mmpretrain'
         )
     if style != 'detectron2':
         return dict(tensors)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..config_parts import LOADERS, part, preprocessor_of, short_name
 from ..errors import UserValueError
 from ..hub.timm_folder import Inputs
-from .channels import channel_order, short_name
+from .channels import trained_order
 
 _PILLOW = ('nearest', 'bilinear', 'bicubic', 'lanczos')
-_LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
 
 
 def inputs_of(config: Mapping[str, Any], channels: int) -> Inputs:
@@ -23,12 +23,8 @@ def inputs_of(config: Mapping[str, Any], channels: int) -> Inputs:
         UserValueError: The network saw BGR, or there are not as many numbers
             as channels.
     """
-    model = _part(config, 'model')
-    pre = _part(model, 'data_preprocessor')
-    pre = pre or _part(config, 'data_preprocessor')
-    turned = bool(pre.get('to_rgb') or pre.get('bgr_to_rgb'))
-    dataset = _part(_part(config, 'train_dataloader'), 'dataset')
-    if channels == 3 and channel_order(dataset, turned) == 'bgr':
+    pre = preprocessor_of(config)
+    if channels == 3 and trained_order(config) == 'bgr':
         raise UserValueError(
             'the network was pretrained on images in BGR, and timm gives RGB: '
             'features would be others. Pretrain with to_rgb=True, or export '
@@ -54,9 +50,9 @@ class _View(NamedTuple):
 
 
 def _view(config: Mapping[str, Any]) -> _View:
-    """Of the first dataloader that says how large its images are."""
-    for loader in _LOADERS:
-        dataset = _part(_part(config, loader), 'dataset')
+    """Of the last dataloader that says how large its images are."""
+    for loader in reversed(LOADERS):
+        dataset = part(config, loader, 'dataset')
         edge = size = None
         interpolation = 'bilinear'  # mmcv's default
         for step in steps_of(dataset):
@@ -74,19 +70,19 @@ def _view(config: Mapping[str, Any]) -> _View:
     return _View()
 
 
-def steps_of(part: Any) -> Iterator[Mapping[str, Any]]:
+def steps_of(config: Any) -> Iterator[Mapping[str, Any]]:
     """The transforms of a dataset's config, at any depth, in their order."""
-    if isinstance(part, (list, tuple)):
-        for each in part:
+    if isinstance(config, (list, tuple)):
+        for each in config:
             yield from steps_of(each)
-    elif isinstance(part, Mapping):
+    elif isinstance(config, Mapping):
         inner = [
-            part[key]
+            config[key]
             for key in ('dataset', 'datasets', 'pipeline', 'transforms')
-            if key in part
+            if key in config
         ]
         if not inner:
-            yield part
+            yield config
         yield from steps_of(inner)
 
 
@@ -95,8 +91,3 @@ def _side(size: Any) -> int | None:
     sides = size if isinstance(size, (list, tuple)) else [size]
     whole = [x for x in sides if isinstance(x, int) and x > 0]
     return min(whole) if whole else None
-
-
-def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = config.get(key)
-    return found if isinstance(found, Mapping) else {}

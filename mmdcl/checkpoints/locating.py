@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import UserValueError
+from ..errors import UserValueError, few
 from .layouts import main_tensors, named_tensors, numbered_as_resnet
 
 # Of several copies: the one that is trained, or that its authors evaluate.
@@ -43,10 +43,10 @@ def _best(
     most = max(counts.values(), default=0)
     # Fewer are names that every network has somewhere, such as conv1.weight.
     if most < len(wanted) / 10:
-        shown = ', '.join(list(state)[:5]) or 'no tensors at all'
         raise UserValueError(
             'the checkpoint does not hold this backbone; wanted names '
-            f'like {", ".join(list(wanted)[:3])}, it has {shown}'
+            f'like {", ".join(list(wanted)[:3])}, it has '
+            f'{few([*state]) or "no tensors at all"}'
         )
     best = [prefix for prefix, count in counts.items() if count == most]
     for prefix in _PREFERRED:
@@ -73,8 +73,7 @@ def _below(checkpoint: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:
         if below:
             return below
     raise UserValueError(
-        f'nothing in the checkpoint is named {prefix}*; it has '
-        f'{", ".join(list(state)[:5])}'
+        f'nothing in the checkpoint is named {prefix}*; it has {few([*state])}'
     )
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..config_parts import preprocessor_of
 from ..errors import UserValueError
 from .architecture import (
     plain_backbone,
@@ -56,11 +57,9 @@ def metadata_of(checkpoint: Mapping[str, Any]) -> dict[str, str]:
         UserValueError: As for :func:`pretrained_backbone`.
     """
     config = pretraining_config(checkpoint)
-    model = config.get('model') or {}
-    preprocessor = model.get('data_preprocessor')
     return as_metadata(
         plain_backbone(pretrained_backbone(checkpoint)),
-        preprocessor or config.get('data_preprocessor'),
+        preprocessor_of(config),
         trained_order(config),
     )
 

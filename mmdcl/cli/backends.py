@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints.channels import short_name
+from ..config_parts import short_name
 
 _KINDS = {
     'tensorboard': 'TensorboardVisBackend',

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.architecture import pretraining_config
-from ..checkpoints.channels import short_name
 from ..checkpoints.inputs import steps_of
+from ..config_parts import part, short_name
 from ..errors import UserError
 from ..hub.addresses import is_address
 from ..hub.results import is_private, results_of
@@ -47,6 +47,7 @@ _OF_CONFIG = {
     'loss': 'loss',
     'temperature': 'temperature',
     'batch_of_a_process': 'batch of each process',
+    'micro_batches': 'computed in',
     'optimizer': 'optimizer',
     'lr': 'learning rate',
     'length': 'length',
@@ -85,7 +86,7 @@ def training_facts(
     told = {label: text for label, text in rows if label not in _LEFT_OUT}
     told |= {'data': data, 'these weights': _done(checkpoint, found)}
     changed = changes(run)[:_MOST] if run else []
-    steps = steps_of((config.get('train_dataloader') or {}).get('dataset'))
+    steps = steps_of(part(config, 'train_dataloader', 'dataset'))
     seen = {short_name(step.get('type')) for step in steps}
     return dict(
         method=_method(config, found),
@@ -128,7 +129,7 @@ def _method(config: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
     from .. import models
 
-    kind = short_name((config.get('model') or {}).get('type'))
+    kind = short_name(part(config, 'model').get('type'))
     if not hasattr(selfsup, kind) and not hasattr(models, kind):
         return ''
     loss = str(found.get('loss') or '').partition(',')[0]
@@ -137,8 +138,7 @@ def _method(config: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 def _done(checkpoint: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """How far the training was when it wrote these weights."""
-    meta = checkpoint.get('meta')
-    meta = meta if isinstance(meta, Mapping) else {}
+    meta = part(checkpoint, 'meta')
     place = {'epoch': meta.get('epoch'), 'iteration': meta.get('iter')}
     unit = str(found.get('unit') or 'epoch')
     done = whole_or_none(place.get(unit))

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserFileNotFoundError, UserValueError
+from ..config_parts import part
+from ..errors import UserFileNotFoundError, UserValueError, few
 from ..report.runs.facts import accuracies
 from ..report.runs.records import read_lines
 
@@ -49,10 +50,10 @@ def lines_about(
             if Path(str(x['checkpoint'])).parent.name in (folder, '')
         ]
     if args.results and not lines:
-        others = sorted({str(x.get('checkpoint')) for x in there})
+        others = {str(x.get('checkpoint')) for x in there}
         raise UserValueError(
             f'--results {args.results} has no line about {args.checkpoint}'
-            f'; it has {", ".join(others[:3]) or "none at all"}'
+            f'; it has {few(others, 3) or "none at all"}'
         )
     return lines
 
@@ -66,8 +67,7 @@ def while_training(
         ``how``, and ``rows`` of name, value of the untrained network if it
         was measured, and value; empty if it was not measured then.
     """
-    meta = checkpoint.get('meta')
-    meta = meta if isinstance(meta, Mapping) else {}
+    meta = part(checkpoint, 'meta')
     step = meta.get('epoch' if run.unit == 'epoch' else 'iter')
     now = [x for x in run.validation if x.get('step') == step]
     rows = []

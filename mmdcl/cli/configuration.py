@@ -12,19 +12,18 @@ from mmengine.config.utils import ConfigParsingError
 
 from .. import configs
 from ..checkpoints import read_checkpoint
-from ..checkpoints.channels import short_name
 from ..checkpoints.strict import (
     fetched_by_mmengine,
     only_strict,
     refuse_address,
 )
+from ..config_parts import LOADERS, named_datasets, part, short_name
 from ..errors import UserValueError
 from .hooks import add_hooks
 from .running import distribute_on_cpu
 from .settings import check_settings, merge_options
 from .work_dir import prepare_work_dir
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Datasets that read folders of classes below `data_root`.
 FOLDERS = {'ImageNet', 'CustomDataset'}
 
@@ -178,21 +177,10 @@ def _move_data(cfg: Config, root: str) -> None:
 
 
 def _datasets(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:
-    def walk(where: str, dataset: ConfigDict):
-        inner = dataset.get('datasets') or [dataset.get('dataset')]
-        if inner == [None]:
-            yield where, dataset
-        for i, wrapped in enumerate(inner):
-            if wrapped is not None:
-                yield from walk(f'{where}.dataset[{i}]', wrapped)
-
-    loaders = {name: cfg.get(name) for name in LOADERS}
-    for name in ('val_cfg', 'test_cfg'):
-        bank = (cfg.get(name) or {}).get('bank_dataloader')
-        loaders[f'{name}.bank_dataloader'] = bank
-    for name, loader in loaders.items():
-        if loader and loader.get('dataset'):
-            yield from walk(f'{name}.dataset', loader.dataset)
+    banks = [(name, 'bank_dataloader') for name in ('val_cfg', 'test_cfg')]
+    for keys in [*((name,) for name in LOADERS), *banks]:
+        keys = (*keys, 'dataset')
+        yield from named_datasets(part(cfg, *keys), '.'.join(keys))
 
 
 def check_data(where: str, dataset: ConfigDict) -> None:

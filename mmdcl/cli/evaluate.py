@@ -6,74 +6,22 @@ line to OUT.jsonl and a row to OUT.md.
 """
 
 import argparse
-import fcntl
-import json
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from ..checkpoints import read_checkpoint
-from ..hub.addresses import is_address
-from ..hub.download import local_file
-from ..provenance import provenance
+from ..config_parts import datasets_in, part
 from .backends import add_backends
 from .configuration import finish_config, load_config, mixed_precision
 from .evaluate_flags import DENSE, FROZEN
+from .record import record
 from .running import build_runner
 from .splits import find_splits
 
 _LOADERS = ('mmdcl.LoadImageFromFile', 'mmdcl.LoadMultichannelImage')
-
-
-def _commit(checkpoint: str) -> str | None:
-    """Of the repository on a hub that it comes from."""
-    return (is_address(checkpoint) and local_file(checkpoint).commit) or None
-
-
-def record(args: argparse.Namespace, metrics: dict, **settings) -> dict:
-    """Append the result to OUT.jsonl and OUT.md; returns the line."""
-    row = dict(
-        protocol=args.protocol,
-        dataset=args.dataset,
-        checkpoint=args.checkpoint,
-        checkpoint_commit=_commit(args.checkpoint),
-        prefix=args.prefix,
-        weights='random' if args.random_init else 'pretrained',
-        config=str(Path(args.config).name),
-        options=args.cfg_options or {},
-        fraction=args.fraction,
-        seed=args.seed,
-        **settings,
-        metrics={k: round(float(v), 4) for k, v in metrics.items()},
-        log=args.work_dir,
-        **provenance(),
-    )
-    row = {key: value for key, value in row.items() if value is not None}
-    head = ['checkpoint', 'weights', 'protocol', 'config', 'fraction']
-    head += ['seed', 'options', 'result']
-    found = ', '.join(f'{k} {v:.4g}' for k, v in row['metrics'].items())
-    chosen = {'prefix': args.prefix, **settings, **row['options']}
-    options = ', '.join(f'{k}={v}' for k, v in chosen.items() if v is not None)
-    cells = [str(row.get(key, '')) for key in head[:-2]] + [options, found]
-    title = f'| {" | ".join(head)} |\n|{" --- |" * len(head)}\n'
-    table = args.out.with_suffix('.md')
-    append_line(args.out.with_suffix('.jsonl'), json.dumps(row))
-    append_line(table, f'| {" | ".join(cells)} |', title)
-    print(f'{found}\nadded to {table} and {table.with_suffix(".jsonl")}')
-    return row
-
-
-def append_line(path: Path, line: str, title: str = '') -> None:
-    """Add a line, whole even if others add theirs at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open('a') as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if not path.stat().st_size:
-            file.write(title)
-        file.write(f'{line}\n')
 
 
 def _need(library: str) -> None:
@@ -111,12 +59,10 @@ def stop_at_unreadable(cfg: Config) -> None:
         cfg: Of a benchmark that trains, changed in place.
     """
     for name in ('val_dataloader', 'test_dataloader'):
-        dataset = (cfg.get(name) or {}).get('dataset') or {}
-        while dataset.get('dataset'):
-            dataset = dataset['dataset']
-        for step in dataset.get('pipeline') or []:
-            if step['type'] in _LOADERS:
-                step.setdefault('on_error', 'stop')
+        for dataset in datasets_in(part(cfg, name, 'dataset')):
+            for step in dataset.get('pipeline') or []:
+                if step['type'] in _LOADERS:
+                    step.setdefault('on_error', 'stop')
 
 
 def chosen_settings(cfg: Config, protocol: str) -> dict:

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from ..checkpoints.channels import short_name
+from ..config_parts import datasets_in, part, short_name
 from ..engine.features import forward_batch
 from ..errors import UserValueError
 from ..feature_files import SavedFeatures, check_file, save_features
@@ -93,7 +93,7 @@ def image_pipeline(cfg: Config, size: int | None = None) -> list[dict]:
     Raises:
         ValueError: It has no pipeline, and no ``size`` is given.
     """
-    pipelines = {x: _pipeline(_dataset(cfg, x)) for x in SPLITS}
+    pipelines = {x: _dataset(cfg, x).get('pipeline') for x in SPLITS}
     train = pipelines.pop('train')
     pipeline = next(filter(None, pipelines.values()), None)
     pipeline = pipeline or (plain_pipeline(train) if train else None)
@@ -119,28 +119,15 @@ def image_pipeline(cfg: Config, size: int | None = None) -> list[dict]:
 def image_extensions(cfg: Config) -> dict[str, tuple[str, ...]]:
     """``extensions`` of the images, if they are others than usual."""
     for split in SPLITS:
-        dataset = _inner(_dataset(cfg, split))
-        if isinstance(dataset, Mapping) and dataset.get('extensions'):
-            return dict(extensions=tuple(dataset['extensions']))
+        if extensions := _dataset(cfg, split).get('extensions'):
+            return dict(extensions=tuple(extensions))
     return {}
 
 
-def _dataset(cfg: Config, split: str) -> Any:
-    loader = cfg.get(f'{split}_dataloader')
-    return loader.get('dataset') if isinstance(loader, Mapping) else None
-
-
-def _inner(dataset: Any) -> Any:
-    """The dataset, or the first that is in it, that has a pipeline."""
-    while isinstance(dataset, Mapping) and not dataset.get('pipeline'):
-        several = dataset.get('datasets')
-        dataset = several[0] if several else dataset.get('dataset')
-    return dataset
-
-
-def _pipeline(dataset: Any) -> Sequence[Mapping] | None:
-    inner = _inner(dataset)
-    return inner['pipeline'] if isinstance(inner, Mapping) else None
+def _dataset(cfg: Config, split: str) -> Mapping[str, Any]:
+    """Or the first in it; an empty dict if there is none."""
+    dataset = part(cfg, f'{split}_dataloader', 'dataset')
+    return next(datasets_in(dataset), {})
 
 
 def folder_classes(

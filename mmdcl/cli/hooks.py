@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..checkpoints.channels import short_name
+from ..config_parts import short_name
 
 
 def add_hooks(cfg: Any, *hooks: dict, first: bool = False) -> None:

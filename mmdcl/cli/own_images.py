@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..checkpoints.channels import short_name
+from ..config_parts import only_dataset, short_name
 from ..engine.data_check import DataCheckHook
 
 # Said of the images to train on, these hold for the others, too.
@@ -60,7 +60,5 @@ def allow_evaluation_images(cfg: Config) -> None:
 
 def _own(cfg: Config, name: str) -> Any:
     """The dataset of a loader, wrapped or not, if it is of this kind."""
-    dataset: Any = (cfg.get(name) or {}).get('dataset') or {}
-    while dataset.get('dataset'):
-        dataset = dataset.dataset
+    dataset = only_dataset(cfg, name)
     return dataset if short_name(dataset.get('type')) == 'Images' else None

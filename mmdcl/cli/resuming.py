@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints import newest_good, read_checkpoint
-from ..checkpoints.channels import short_name
 from ..checkpoints.strict import fetched_by_mmengine, refuse_address
+from ..config_parts import short_name
 from ..errors import UserFileNotFoundError, UserValueError
 from ..hub.addresses import is_address
 from ..hub.download import local_file

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 from torch import Tensor, nn
 
-from .twins import features
+from .proof import features
 
 
 def halved(tensor: Tensor) -> Tensor:

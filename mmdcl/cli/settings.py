@@ -13,7 +13,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ..constructors import arguments
-from .places import Part, parts
+from .config_walk import Part
+from .places import parts
 
 _NEAR = 0.6
 _MISSPELT = 0.85  # so near that it is hardly meant

@@ -5,11 +5,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..checkpoints.channels import short_name
-from ..errors import UserValueError
+from ..config_parts import LOADERS, only_dataset, short_name
+from ..errors import UserValueError, few
 from .configuration import FOLDERS
 
-_TRAINED, *_TESTED = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+_TRAINED, *_TESTED = LOADERS
 
 
 def find_splits(cfg: Config, data_root: str | None) -> None:
@@ -30,11 +30,12 @@ def find_splits(cfg: Config, data_root: str | None) -> None:
     tested = [x for name in _TESTED if (x := _of_folders(cfg, name, 'val'))]
     held_out = next((x for x in ('val', 'test') if (root / x).is_dir()), None)
     if not (root / 'train').is_dir() or (tested and held_out is None):
+        there = {x.name for x in root.iterdir() if x.is_dir()}
         raise UserValueError(
             f'expected are {root}/train/<class>/<image> to learn from, and '
             f'{root}/val or {root}/test with images of the same classes to '
-            f'test on; there is {_folders(root)}. Move some images of each '
-            'class, a fifth say, into a folder to test on'
+            f'test on; there is {few(there) or "no folder in it"}. Move some '
+            'images of each class, a fifth say, into a folder to test on'
         )
     if held_out == 'test' and tested:
         print(f'tested on {root / held_out}, as there is no {root / "val"}')
@@ -44,15 +45,7 @@ def find_splits(cfg: Config, data_root: str | None) -> None:
 
 def _of_folders(cfg: Config, name: str, prefix: str) -> Any:
     """The dataset of a loader, if of folders of classes in ``prefix``."""
-    dataset: Any = (cfg.get(name) or {}).get('dataset') or {}
-    while dataset.get('dataset'):  # few labels of it, say
-        dataset = dataset.dataset
+    dataset = only_dataset(cfg, name)
     found = dataset.get('data_prefix') or dataset.get('split')
     listed = short_name(dataset.get('type')) in FOLDERS and found == prefix
     return dataset if listed and not dataset.get('ann_file') else None
-
-
-def _folders(root: Path) -> str:
-    names = sorted(x.name for x in root.iterdir() if x.is_dir())
-    more = ' ...' if len(names) > 5 else ''
-    return ', '.join(names[:5]) + more if names else 'no folder in it'

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from ..checkpoints.architecture import plain_backbone
-from ..checkpoints.channels import short_name
 from ..checkpoints.comparison import differences
 from ..checkpoints.export import rename
 from ..checkpoints.stem import widened_stem
+from ..config_parts import short_name
 from ..errors import UserModuleNotFoundError, UserValueError
 from .twins import timm_twin
 

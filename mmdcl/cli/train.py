@@ -5,7 +5,7 @@ import sys
 
 from mmengine.config import Config
 
-from ..checkpoints.channels import short_name
+from ..config_parts import short_name
 from ..engine.resume import check_training
 from .backends import add_backends
 from .configuration import (

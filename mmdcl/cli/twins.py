@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..engine.features import image_features
 from ..errors import UserValueError
 
 # Widths, layers and heads by which timm has its ViTs and Swins, and widths and
@@ -187,12 +185,3 @@ def _timm_convnext(ours: Any) -> tuple[str, dict[str, Any]]:
 
 def _other(wanted: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
     return {k: x for k, x in wanted.items() if x != usual[k]}
-
-
-def features(backbone: nn.Module, images: Tensor) -> Tensor:
-    """What either network gives, in evaluation mode: ``(B, D)``."""
-    backbone.eval()
-    with torch.no_grad():
-        found = backbone(images)
-        found = found['res5'] if isinstance(found, dict) else found
-        return image_features(found)

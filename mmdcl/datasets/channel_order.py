@@ -3,7 +3,7 @@
 from mmcv.transforms import BaseTransform
 from numpy import ascontiguousarray
 
-from ..errors import UserValueError
+from ..arguments import require_one_of
 from ..registry import TRANSFORMS
 
 
@@ -24,8 +24,7 @@ class ChannelOrder(BaseTransform):
     """
 
     def __init__(self, order: str) -> None:
-        if order not in ('rgb', 'bgr'):
-            raise UserValueError(f"`order` is 'rgb' or 'bgr', got {order!r}")
+        require_one_of('order', order, ('rgb', 'bgr'))
         self.channel_order = order
 
     def transform(self, results: dict) -> dict:

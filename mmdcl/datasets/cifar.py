@@ -7,10 +7,10 @@ import numpy as np
 from mmpretrain.datasets import CIFAR10 as UpstreamCIFAR10
 from mmpretrain.datasets import CIFAR100 as UpstreamCIFAR100
 
-from ..arguments import require_flag, require_whole
+from ..arguments import require_flag, require_one_of, require_whole
 from ..errors import UserFileNotFoundError, UserValueError
 from ..registry import DATASETS
-from .folders import EXTENSIONS
+from .found import EXTENSIONS
 
 _LAYOUTS = """expected either the official archive
     {root}/{files}
@@ -34,10 +34,7 @@ class _CIFAR:
         download: bool = False,
         **kwargs,
     ) -> None:
-        if split not in ('train', 'test'):
-            raise UserValueError(
-                f"`split` is 'train' or 'test', got {split!r}"
-            )
+        require_one_of('split', split, ('train', 'test'))
         require_flag('download', download)
         pair = list(part) if isinstance(part, (list, tuple)) else [part]
         for number in pair:

@@ -10,14 +10,11 @@ from os.path import expanduser, isdir, isfile, join
 
 from ..errors import UserFileNotFoundError, UserValueError, few
 from .class_folders import class_folders, split_folders, splits_of
-from .folders import (
-    EXTENSIONS,
-    find_images,
-    folders_of,
-    number_classes,
-)
+from .folders import number_classes
+from .found import EXTENSIONS, find_images, folders_of
 from .held_out import held_out_of
-from .lists import LISTS, TABLES, labels_of, paths_of, read_rows
+from .listed import labels_of, paths_of
+from .lists import LISTS, TABLES, Row, read_rows
 
 WITHOUT_KNN = (
     'Without labels there is no kNN accuracy. Watch rank_me, lidar, '
@@ -56,18 +53,14 @@ class Collection:
         """What there is, for the user."""
         said = f'{self.root}: {len(self.train):,} images to train on'
         if self.classes is not None:
-            said += f', of {len(self.classes)} classes ({_some(self.classes)})'
+            names = few(self.classes, 3)
+            said += f', of {len(self.classes)} classes ({names})'
         if not self.val:
             return f'{said}; {self.without_val}'
         number = f'{len(self.val):,}'
         if self.val_folder:
             return f'{said}; {number} in {self.val_folder} for kNN'
         return f'{said}; {number} more are held out for kNN, not trained on'
-
-
-def _some(names: Sequence[str]) -> str:
-    more = ', ...' if len(names) > 3 else ''
-    return ', '.join(names[:3]) + more
 
 
 def collect(
@@ -120,33 +113,8 @@ def collect(
             '(.csv, .tsv) of images'
         )
     rows = read_rows(data_root, path_column, label_column)
-    splits = splits_of([row.split for row in rows], data_root)
-    other = splits.count('')
-    rows = [row for row, x in zip(rows, splits, strict=True) if x]
-    queries = [x == 'val' for x in splits if x]
     root = img_root or os.path.dirname(data_root) or '.'
-    paths = paths_of(rows, data_root, root)
-    labels = labels_of(rows, data_root, with_label)
-    found = Collection(data_root)
-    if other:
-        found.passed_over = (
-            f'passed over {other:,} images of {data_root}, which are of '
-            'splits for neither training nor validation'
-        )
-    if labels is None:
-        found.without_val = 'there are no labels' + (
-            ' in it' if with_label is None else ' wanted (`with_label=False`)'
-        )
-    elif len(set(labels)) == 1:
-        raise UserValueError(
-            f'all images in {data_root} have the same label, {labels[0]!r}, '
-            'of which kNN has nothing to tell; leave the labels out, or set '
-            '`with_label=False` of the dataset'
-        )
-    if any(queries):
-        found.val_folder = 'its split val'
-    _fill(found, root, paths, labels, held_out, classes, queries)
-    return found
+    return _of_rows(rows, data_root, root, with_label, held_out, classes)
 
 
 def _of_folder(
@@ -189,6 +157,42 @@ def _of_folder(
         )
     found.train = _labelled(root, images.images, labels, numbers)
     found.val = _labelled(folder, queries.images, theirs, numbers)
+    return found
+
+
+def _of_rows(
+    rows: list[Row],
+    file: str,
+    root: str,
+    with_label: bool | None,
+    held_out: float,
+    classes: tuple[str, ...] | None,
+) -> Collection:
+    splits = splits_of([row.split for row in rows], file)
+    other = splits.count('')
+    rows = [row for row, x in zip(rows, splits, strict=True) if x]
+    queries = [x == 'val' for x in splits if x]
+    paths = paths_of(rows, file, root)
+    labels = labels_of(rows, file, with_label)
+    found = Collection(file)
+    if other:
+        found.passed_over = (
+            f'passed over {other:,} images of {file}, which are of splits '
+            'for neither training nor validation'
+        )
+    if labels is None:
+        found.without_val = 'there are no labels' + (
+            ' in it' if with_label is None else ' wanted (`with_label=False`)'
+        )
+    elif len(set(labels)) == 1:
+        raise UserValueError(
+            f'all images in {file} have the same label, {labels[0]!r}, of '
+            'which kNN has nothing to tell; leave the labels out, or set '
+            '`with_label=False` of the dataset'
+        )
+    if any(queries):
+        found.val_folder = 'its split val'
+    _fill(found, root, paths, labels, held_out, classes, queries)
     return found
 
 

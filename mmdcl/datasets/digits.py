@@ -3,7 +3,8 @@
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
-from ..errors import UserModuleNotFoundError, UserValueError
+from ..arguments import require_one_of
+from ..errors import UserModuleNotFoundError
 from ..registry import DATASETS
 
 
@@ -27,10 +28,7 @@ class Digits(BaseDataset):
     METAINFO = {'classes': tuple('0123456789')}
 
     def __init__(self, split: str = 'train', **kwargs) -> None:
-        if split not in ('train', 'test'):
-            raise UserValueError(
-                f"`split` is 'train' or 'test', got {split!r}"
-            )
+        require_one_of('split', split, ('train', 'test'))
         self.split = split
         super().__init__(ann_file='', **kwargs)
 

@@ -7,13 +7,11 @@ from os.path import expanduser, join
 from mmengine.logging import print_log
 from mmpretrain.datasets.base_dataset import BaseDataset
 
-from ..arguments import require_flag, require_number
+from ..arguments import require_flag, require_number, require_one_of
 from ..errors import UserValueError
 from ..registry import DATASETS
 from .collection import WITHOUT_KNN, collect
-from .folders import EXTENSIONS
-
-_SPLITS = ('train', 'val', 'all')
+from .found import EXTENSIONS
 
 
 @cache
@@ -75,10 +73,7 @@ class Images(BaseDataset):
         extensions: tuple[str, ...] = EXTENSIONS,
         **kwargs,
     ) -> None:
-        if split not in _SPLITS:
-            raise UserValueError(
-                f'`split` is one of {", ".join(_SPLITS)}, got {split!r}'
-            )
+        require_one_of('split', split, ('train', 'val', 'all'))
         if with_label is not None:
             require_flag('with_label', with_label)
         require_number('held_out', held_out, least=0)

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from ..arguments import require_number, require_whole
 from ..errors import UserValueError
 from ..registry import TRANSFORMS
+from .decode import MAX_PIXELS
 from .loading import LoadImageFromFile, counter, worker_number
 from .rasters import Raster, channels_last, read_raster
 
@@ -51,7 +52,7 @@ class LoadMultichannelImage(LoadImageFromFile):
         bands: Sequence[int] | None = None,
         nodata: float | None = None,
         on_error: str = 'skip',
-        max_pixels: int | None = 178_956_970,
+        max_pixels: int | None = MAX_PIXELS,
         backend_args: dict | None = None,
     ) -> None:
         super().__init__(

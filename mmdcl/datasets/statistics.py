@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import UserError, UserFileNotFoundError, UserValueError
-from .folders import find_images
+from .found import find_images
 from .multichannel import LoadMultichannelImage
 
 SUFFIXES = ('.tif', '.tiff', '.npy', '.png')

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
+from ..arguments import require_one_of
 from ..errors import UserFileNotFoundError, UserValueError
 from ..registry import DATASETS
 
-_SPLITS = ('train', 'test', 'unlabeled')
 # Columns first, as MATLAB wrote them.
 _STORED = (3, 96, 96)
 _BYTES = 3 * 96 * 96
@@ -51,10 +51,7 @@ class STL10(BaseDataset):
     def __init__(
         self, data_root: str = '', split: str = 'train', **kwargs
     ) -> None:
-        if split not in _SPLITS:
-            raise UserValueError(
-                f"`split` is 'train', 'test' or 'unlabeled', got {split!r}"
-            )
+        require_one_of('split', split, ('train', 'test', 'unlabeled'))
         self.split = split
         self.with_label = split != 'unlabeled'
         super().__init__(ann_file='', data_root=data_root, **kwargs)

@@ -6,9 +6,14 @@ from typing import Any
 from mmengine.config import Config
 
 from ..checkpoints.architecture import pretraining_config
-from ..checkpoints.channels import short_name
+from ..config_parts import (
+    LOADERS,
+    datasets_in,
+    part,
+    preprocessor_of,
+    short_name,
+)
 
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _LOADER = 'LoadMultichannelImage'
 # Of the loader, and nothing else that a stranger's config may name.
 _SETTINGS = ('channels', 'bands', 'nodata')
@@ -26,17 +31,16 @@ def adopt_bands(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
         Whether it was, and the benchmark reads RGB files.
     """
     then = pretraining_config(checkpoint)
-    loader = then.get('train_dataloader')
-    dataset = next(_datasets((loader or {}).get('dataset')), {})
+    dataset = part(then, 'train_dataloader', 'dataset')
+    dataset = next(datasets_in(dataset), {})
     load = next(_steps(dataset, _LOADER), None)
-    theirs = (then.get('model') or {}).get('data_preprocessor')
-    theirs = theirs or then.get('data_preprocessor') or {}
+    theirs = preprocessor_of(then)
     if load is None:
         return False
     settings = {key: load[key] for key in _SETTINGS if key in load}
     found = False
-    for name in _LOADERS:
-        for ours in _datasets((cfg.get(name) or {}).get('dataset')):
+    for name in LOADERS:
+        for ours in datasets_in(part(cfg, name, 'dataset')):
             for step in _steps(ours, 'LoadImageFromFile'):
                 step.clear()
                 step.update(type=f'mmdcl.{_LOADER}', **settings)
@@ -52,18 +56,6 @@ def adopt_bands(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
             )
     print(f'images as in pretraining: by mmdcl.{_LOADER}, with mean and std')
     return True
-
-
-def _datasets(config: Any) -> Iterator[Any]:
-    """Inside of whatever wraps them."""
-    if not isinstance(config, Mapping):
-        return
-    inner = config.get('datasets') or [config.get('dataset')]
-    for wrapped in inner:
-        if wrapped is None:
-            yield config
-        else:
-            yield from _datasets(wrapped)
 
 
 def _steps(dataset: Any, kind: str) -> Iterator[Any]:

@@ -13,7 +13,8 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
-from ..errors import UserValueError
+from ..config_parts import datasets_in
+from ..errors import UserValueError, few
 
 _LARGE = 200e6  # bytes; COCO's own are read twice already
 
@@ -36,8 +37,8 @@ def check_categories(where: str, config: Any) -> None:
         known = _names(where, path)
         if missing := [name for name in classes if name not in known]:
             raise UserValueError(
-                f'{where}: {path} has the categories {_listed(known)}, but '
-                f'no {_listed(missing)} of the classes; name those of the '
+                f'{where}: {path} has the categories {few(known)}, but '
+                f'no {few(missing)} of the classes; name those of the '
                 'file in its order, by metainfo=dict(classes=(...)) of all '
                 'datasets'
             )
@@ -45,14 +46,10 @@ def check_categories(where: str, config: Any) -> None:
         if order != classes:
             raise UserValueError(
                 f'{where}: {path} has its categories in the order '
-                f'{_listed(order)}, and mmdet counts labels so, but the '
-                f'classes are {_listed(classes)}; give classes and files of '
+                f'{few(order)}, and mmdet counts labels so, but the '
+                f'classes are {few(classes)}; give classes and files of '
                 'all splits the same order'
             )
-
-
-def _listed(names: list[str]) -> str:
-    return ', '.join(names[:5]) + ', ...' * (len(names) > 5)
 
 
 def _names(where: str, path: Path) -> list[str]:
@@ -68,14 +65,8 @@ def _names(where: str, path: Path) -> list[str]:
 
 def _of_coco(config: Any) -> Iterator[BaseDataset]:
     """Datasets of COCO's format in a config, built without their images."""
-    if not isinstance(config, dict):
-        return
-    inner = config.get('datasets') or [config.get('dataset')]
-    for wrapped in inner:
-        yield from _of_coco(wrapped)
-    if inner != [None]:
-        return
-    with DATASETS.switch_scope_and_registry(None) as registry:
-        kind = registry.get(config['type'])
-    if hasattr(kind, 'COCOAPI'):
-        yield DATASETS.build({**config, 'lazy_init': True, 'pipeline': []})
+    for each in datasets_in(config):
+        with DATASETS.switch_scope_and_registry(None) as registry:
+            kind = registry.get(each['type'])
+        if hasattr(kind, 'COCOAPI'):
+            yield DATASETS.build({**each, 'lazy_init': True, 'pipeline': []})

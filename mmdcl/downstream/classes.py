@@ -7,10 +7,10 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from mmpretrain.datasets import CustomDataset
 
+from ..config_parts import LOADERS, datasets_in, part
 from ..errors import few
 from .class_folders import Leaf, names_of_folders, whole_imagenet
 
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _EVALUATORS = ('val_evaluator', 'test_evaluator')
 
 
@@ -58,23 +58,15 @@ def fit_classes(
 
 
 def _leaves(cfg: Config) -> Iterator[Leaf]:
-    def walk(config: Any) -> Iterator[Leaf]:
-        if not isinstance(config, dict):
-            return
-        inner = config.get('datasets') or [config.get('dataset')]
-        for wrapped in inner:
-            yield from walk(wrapped)
-        if inner == [None]:
+    for name in LOADERS:
+        for config in datasets_in(part(cfg, name, 'dataset')):
             try:
                 lazy = {**config, 'lazy_init': True, 'pipeline': []}
                 dataset = DATASETS.build(lazy)
             except TypeError:  # which takes no `lazy_init`
-                return
+                continue
             if isinstance(getattr(dataset, 'metainfo', None), dict):
                 yield Leaf(config, dataset)
-
-    for name in _LOADERS:
-        yield from walk((cfg.get(name) or {}).get('dataset'))
 
 
 def _fit_model(cfg: Config, number: int) -> None:
@@ -92,19 +84,19 @@ def _fit_model(cfg: Config, number: int) -> None:
         _fit_topk(each, number)
 
 
-def _replace(part: Any, before: int, number: int) -> None:
-    if isinstance(part, dict):
-        if part.get('num_classes') == before:
-            part['num_classes'] = number
-        part = list(part.values())
-    if isinstance(part, (list, tuple)):
-        for inner in part:
+def _replace(config: Any, before: int, number: int) -> None:
+    if isinstance(config, dict):
+        if config.get('num_classes') == before:
+            config['num_classes'] = number
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        for inner in config:
             _replace(inner, before, number)
 
 
-def _fit_topk(part: Any, number: int) -> None:
+def _fit_topk(config: Any, number: int) -> None:
     """The true class is always among the first ``number``."""
-    for each in part if isinstance(part, (list, tuple)) else [part]:
+    for each in config if isinstance(config, (list, tuple)) else [config]:
         asked = (each or {}).get('topk')
         if isinstance(asked, (list, tuple)):
             each['topk'] = tuple(k for k in asked if k <= number) or (1,)

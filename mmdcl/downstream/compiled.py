@@ -12,7 +12,8 @@ from mmengine.config import Config
 from torch import nn
 
 from ..errors import UserNotImplementedError
-from .operators import BUILD, StandIn, stands_in
+from .not_compiled import BUILD
+from .operators import StandIn, stands_in
 
 # Modules of mmcv whose operators the stand-in has, or which need none.
 _COVERED = ('nms', 'roi_align', 'roi_pool', 'focal_loss')

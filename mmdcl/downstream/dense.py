@@ -11,7 +11,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ..checkpoints import backbone_names
-from ..checkpoints.channels import short_name
+from ..config_parts import short_name
 from ..constructors import arguments
 from ..errors import UserValueError
 from .compiled import check_operators
@@ -20,10 +20,10 @@ from .recipe import held_back
 # Of the benchmark's backbone, not of the pretrained one.
 KEPT = ('frozen_stages', 'norm_eval', 'out_indices', 'drop_path_rate')
 # What makes two ResNets of mmpretrain, mmdet and mmseg the same network.
-RESNET = ('depth', 'stem_channels', 'base_channels', 'deep_stem')
-RESNET += ('avg_down', 'style')
+_RESNET = ('depth', 'stem_channels', 'base_channels', 'deep_stem')
+_RESNET += ('avg_down', 'style')
 # Of one architecture, told apart by arguments that every ResNet has.
-RESNETS = ('ResNet', 'ResNetV1c', 'ResNetV1d')
+_RESNETS = ('ResNet', 'ResNetV1c', 'ResNetV1d')
 _SHALLOW = (18, 34)  # of blocks without a bottleneck
 # With maps of one size, for which mmdet has no necks.
 _PLAIN = ('VisionTransformer', 'ViTEVA02', 'BEiTViT', 'DeiT3')
@@ -67,7 +67,7 @@ def fit_dense(cfg: Config, backbone: nn.Module, features: Any) -> Fitted:
             f'backbone, but {type(backbone).__name__} gives '
             f'{tuple(maps[-1].shape)}'
         )
-    fit_heads(cfg, [x.shape[1] for x in maps])
+    _fit_heads(cfg, [x.shape[1] for x in maps])
     model = MODELS.build(deepcopy(cfg.model))  # some change their config
     check_operators(cfg, model)
     _check_neck(cfg, model, maps)
@@ -98,6 +98,7 @@ def _check_neck(cfg: Config, model: nn.Module, maps: Sequence[Tensor]) -> None:
 
 
 def class_of(kind: Any) -> type:
+    """A registered class, given as its name or itself."""
     if isinstance(kind, type):
         return kind
     with MODELS.switch_scope_and_registry(None) as registry:
@@ -109,18 +110,18 @@ def take_shared(cfg: Config, theirs: dict, network: nn.Module) -> None:
     ours = cfg.model.backbone
     their_kind, our_kind = type(network).__name__, short_name(ours.type)
     both = (their_kind, our_kind)
-    if their_kind != our_kind and not all(kind in RESNETS for kind in both):
+    if their_kind != our_kind and not all(kind in _RESNETS for kind in both):
         instead = 'give the config of a model with that backbone by --config'
         plain = their_kind in _PLAIN and cfg.get('default_scope') == 'mmdet'
         raise UserValueError(
             f'the checkpoint has a {their_kind}, but {cfg.filename} is '
             f'for a {our_kind}; ' + (_NO_VITDET if plain else instead)
         )
-    if their_kind in RESNETS:
+    if their_kind in _RESNETS:
         if our_kind != 'ResNet':
             ours.type = str(ours.type).replace(our_kind, 'ResNet')
         # Of the network, not of its config, which leaves out defaults.
-        ours.update({key: getattr(network, key) for key in RESNET})
+        ours.update({key: getattr(network, key) for key in _RESNET})
         shared_head = (cfg.model.get('roi_head') or {}).get('shared_head')
         if shared_head:
             shared_head.update(depth=network.depth, style=network.style)
@@ -179,7 +180,7 @@ def _offsets(wanted: Mapping[str, Tensor]) -> tuple[str, ...]:
     return tuple(sorted(match[0] for match in found - {None} if match))
 
 
-def fit_heads(cfg: Config, channels: list[int]) -> None:
+def _fit_heads(cfg: Config, channels: list[int]) -> None:
     """Tell neck and heads how many channels the backbone's maps have.
 
     What has another form than mmdet's necks, Mask2Former's and mmseg's heads

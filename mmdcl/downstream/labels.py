@@ -5,19 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
-from mmengine.registry import DATASETS, MODELS
+from mmengine.registry import DATASETS
 
-from ..checkpoints.architecture import plain_backbone
-from ..engine.band_check import input_channels
 from ..engine.evaluation_images import shared_images
 from ..errors import UserValueError, few
 from .categories import check_categories
+from .probing import check_image
 
-HEADS = ('head', 'roi_head', 'bbox_head', 'mask_head', 'decode_head')
-HEADS += ('auxiliary_head',)
+_HEADS = ('head', 'roi_head', 'bbox_head', 'mask_head', 'decode_head')
+_HEADS += ('auxiliary_head',)
 PARTS = ('train_dataloader', 'test_dataloader')
 
 
@@ -69,7 +67,7 @@ def check_labels(cfg: Config, classifier: bool = True) -> None:
         if 'head' in cfg.model:
             number = cfg.model.head.get('num_classes') if classifier else None
             _check_image_labels(where, dataset, number)
-            _check_image(where, dataset, cfg.model)
+            check_image(where, dataset[0].get('inputs'), cfg)
             built.append(dataset)
     both = shared_images(*built) if built else []
     if both:
@@ -106,11 +104,8 @@ def _build(where: str, config: dict) -> BaseDataset:
                 f'{where} is empty: it has no image{of}'
             ) from error
         raise
-    first = (
-        dataset[0]
-        if not hasattr(dataset, 'get_data_info')
-        else (dataset.get_data_info(0))
-    )
+    has_info = hasattr(dataset, 'get_data_info')
+    first = dataset.get_data_info(0) if has_info else dataset[0]
     path = first.get('img_path')
     if path and '://' not in path and not Path(path).is_file():
         raise UserValueError(
@@ -128,7 +123,7 @@ def _num_classes(config: Any, path: str) -> Iterator[tuple[str, int]]:
     elif isinstance(config, dict):
         if config.get('num_classes'):
             yield f'{path}.num_classes', config['num_classes']
-        for name in HEADS:
+        for name in _HEADS:
             yield from _num_classes(config.get(name), f'{path}.{name}')
 
 
@@ -171,29 +166,3 @@ def _name_single(
             f'beware: {where} has one image only of '
             + few({str(names[label]) for label in labels})
         )
-
-
-def _check_image(where: str, dataset: BaseDataset, model: dict) -> None:
-    """Run the backbone on one image: some take certain sizes only."""
-    image = dataset[0].get('inputs')
-    if not isinstance(image, torch.Tensor) or image.ndim != 3:
-        return
-    backbone = MODELS.build(plain_backbone(model['backbone']))
-    backbone.eval()  # of upstream's ResNet, returns nothing
-    found, takes = image.shape[0], input_channels(backbone)
-    if takes not in (None, found):
-        raise UserValueError(
-            f'{where} gives images of {found} channel{"s" * (found > 1)}, but '
-            f'{type(backbone).__name__} of the checkpoint was pretrained on '
-            f'{takes}; give it images like those'
-        )
-    try:
-        with torch.no_grad():
-            backbone(image[None].float())
-    except (AssertionError, RuntimeError, ValueError) as error:
-        reason = str(error).partition('\n')[0] or type(error).__name__
-        raise UserValueError(
-            f'{type(backbone).__name__} of the checkpoint does not '
-            f'take images {tuple(image.shape)} of {where}: {reason}. Resize '
-            'them in its pipeline'
-        ) from error

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import UserNotImplementedError
+from .not_compiled import not_compiled
 
 
 def ms_deform_attn_forward(
@@ -79,10 +79,7 @@ def _focal_loss(
     logits: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float
 ) -> Tensor:
     if weight.numel():
-        raise UserNotImplementedError(
-            'sigmoid_focal_loss with a weight of each class needs a compiled '
-            'mmcv, which tools/build_mmcv.sh of mmdcl builds'
-        )
+        raise not_compiled('sigmoid_focal_loss with a weight of each class')
     classes = torch.arange(logits.shape[1], device=logits.device)
     is_class = (target[:, None] == classes).to(logits.dtype)
     right = is_class * logits.sigmoid() + (1 - is_class) * (-logits).sigmoid()

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from ..checkpoints import backbone_names
-from ..checkpoints.channels import short_name
+from ..config_parts import short_name
 from ..engine.model import model_of
 from ..errors import UserValueError
 

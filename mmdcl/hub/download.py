@@ -7,14 +7,13 @@ from types import ModuleType
 from typing import NamedTuple
 
 from .. import weights
-from ..errors import UserFileNotFoundError, UserValueError
+from ..errors import UserFileNotFoundError, UserValueError, few
 from .addresses import Address, parse
 from .library import explained, library
 
 # What a repository is known for, where an address names no file.
 NAMES = ('model.safetensors', 'backbone.safetensors')
 _WEIGHTS = ('.safetensors', '.pth', '.pt', '.bin', '.ckpt', '.pkl')
-_SHOWN = 8  # files of a repository in a message
 _DIGESTS = {40: 'sha1', 64: 'sha256'}  # of git, of git-lfs; by their length
 
 
@@ -93,11 +92,8 @@ def _no_file(where: Address, hub: ModuleType) -> UserFileNotFoundError:
         files = api.list_repo_files(where.repo, revision=where.revision)
     except Exception as error:  # of HTTP by one library or another
         raise explained(error, where) from error
-    weights = [name for name in files if name.endswith(_WEIGHTS)]
-    shown = sorted(weights or files)
-    there = ', '.join(shown[:_SHOWN]) or 'nothing'
-    more = len(shown) - _SHOWN
-    there += f' and {more} more' if more > 0 else ''
+    pretrained = [name for name in files if name.endswith(_WEIGHTS)]
+    there = few(set(pretrained or files), 8) or 'nothing'
     revision = f' at {where.revision}' if where.revision else ''
     if where.file:
         what = f'{where.repo} has no {where.file}{revision}'

@@ -10,12 +10,13 @@ from ..errors import (
     UserModuleNotFoundError,
     UserPermissionError,
     UserValueError,
+    few,
 )
 from .addresses import Address
 from .library import LOG_IN, endpoint, explained, library
+from .timm_folder import CARD, CONFIG, WEIGHTS
 
-WEIGHTS = 'model.safetensors'
-_NEEDED = ('README.md', 'config.json', WEIGHTS)
+_NEEDED = (CARD, CONFIG, WEIGHTS)
 _PICKLES = ('.pth', '.pt', '.pkl', '.pickle', '.bin', '.ckpt', '.joblib')
 _EXPORT = '`mmdcl export CHECKPOINT FOLDER --style timm-hub` makes one'
 
@@ -66,7 +67,7 @@ def files_to_push(
     pickles = [x for x in files if x.lower().endswith(_PICKLES)]
     if pickles and not allow_pickle:
         raise UserValueError(
-            f'{folder} has {", ".join(pickles[:5])}: a pickle may run code '
+            f'{folder} has {few(pickles)}: a pickle may run code '
             'of whoever made it on the machine of whoever loads it; remove '
             'it, or send it by --allow-pickle'
         )
@@ -97,11 +98,9 @@ def _check(files: dict[str, Path]) -> None:
     if empty:
         raise UserValueError(f'{files[WEIGHTS]} holds no tensors')
     try:
-        json.loads(files['config.json'].read_text())
+        json.loads(files[CONFIG].read_text())
     except ValueError as error:
-        raise UserValueError(
-            f'{files["config.json"]} is no JSON: {error}'
-        ) from error
+        raise UserValueError(f'{files[CONFIG]} is no JSON: {error}') from error
 
 
 def push(

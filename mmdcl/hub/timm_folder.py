@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..errors import UserOSError, UserValueError
 
 WEIGHTS = 'model.safetensors'
+CONFIG = 'config.json'
 CARD = 'README.md'
 _NAME = re.compile(r'[A-Za-z0-9]([\w.-]*\w)?', re.A)
 
@@ -104,7 +105,7 @@ def write_config(
         model_args=dict(arguments),
         safe_serialization=True,
     )
-    written = json.loads((folder / 'config.json').read_text())
+    written = json.loads((folder / CONFIG).read_text())
     return tuple(written['pretrained_cfg']['input_size'])
 
 

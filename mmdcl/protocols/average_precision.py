@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .targets import IGNORED
+
 
 def _curve(
     scores: np.ndarray, positive: np.ndarray
@@ -45,3 +47,18 @@ def eleven_point_precision(scores: np.ndarray, positive: np.ndarray) -> float:
     tenths = np.arange(11) / 10
     first = np.searchsorted(recall, tenths - 1e-12)
     return float(best[first].mean())
+
+
+def precisions(scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    """Both average precisions of a class, without the ignored images.
+
+    Args:
+        scores: ``(Q,)``.
+        targets: ``(Q,)`` of 1, 0 and -1.
+    """
+    kept = targets != IGNORED
+    scores, positive = scores[kept], targets[kept] == 1
+    return (
+        average_precision(scores, positive),
+        eleven_point_precision(scores, positive),
+    )

@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..arguments import require_number, require_text
-from ..engine.features import forward_batch
+from ..arguments import require_number, require_text, several
 from ..engine.model import model_of
-from ..errors import UserValueError
 from ..registry import LOOPS
 from .logistic import best_logistic
 from .loop import FrozenTestLoop
 from .parts import chosen_parts, listening
-from .targets import Targets, require_images_of_classes
+from .targets import Targets, require_classes, require_single
 
 OUTPUT = 'output'  # of the network as a whole, as kNN and linear see it
 
@@ -56,41 +53,28 @@ class LayersTestLoop(FrozenTestLoop):
         bank_dataloader: dict | None = None,
         fp16: bool = False,
     ) -> None:
-        for penalty in penalties or [0]:
+        self.penalties = several('penalties', penalties)
+        for penalty in self.penalties:
             require_number('penalties', penalty, above=0)
         for name in layers or ():
             require_text('layers', name)
         super().__init__(runner, dataloader, evaluator, bank_dataloader, fp16)
         backbone = model_of(runner).backbone
-        self.penalties = list(penalties)
         self.parts = chosen_parts(backbone, layers)
         self.widths: dict[str, int] = {}
 
     def check(self, train: Targets, test: Targets) -> None:
         require_single(train, 'a linear probe')
-        labels = np.unique(train.labels)
-        if len(labels) < 2:
-            raise UserValueError(
-                'a probe tells classes apart, but all training images are of '
-                f'{train.name(int(labels[0]))}'
-            )
-        of_classes = train.labels[:, None] == labels
-        require_images_of_classes(
-            of_classes, lambda x: train.name(labels[x]), 2, 'a probe needs'
-        )
+        require_classes(train, 2, 'a probe', 'a probe needs')
 
-    def _features(self, batch: dict) -> tuple[Tensor, Tensor, list]:
+    def vectors(self, batch: dict) -> tuple[Tensor, list]:
         """Of all layers, side by side."""
-        model = model_of(self.runner)
-        with listening(model.backbone, self.parts) as heard:
-            output, samples = forward_batch(
-                model, batch, self.fp16, self._what
-            )
+        backbone = model_of(self.runner).backbone
+        with listening(backbone, self.parts) as heard:
+            output, samples = super().vectors(batch)
         found = {**heard, OUTPUT: output}
         self.widths = {name: x.shape[1] for name, x in found.items()}
-        places = [sample.get('sample_idx') for sample in samples]
-        features = torch.cat(list(found.values()), 1).cpu()
-        return features, torch.zeros(len(features)), places
+        return torch.cat(list(found.values()), 1), samples
 
     def measure(
         self, train: Tensor, y_train: Targets, test: Tensor, y_test: Targets
@@ -120,19 +104,6 @@ class LayersTestLoop(FrozenTestLoop):
                 f'{100 * right:.2f} %'
             )
         return metrics
-
-
-def require_single(targets: Targets, what: str) -> None:
-    """Refuse images with several labels.
-
-    Raises:
-        ValueError: They may have several.
-    """
-    if targets.several:
-        raise UserValueError(
-            f'{what} needs one label an image, but these may have several; '
-            'use --protocol svm or low-shot'
-        )
 
 
 def same(one: Tensor | None, other: Tensor) -> bool:

@@ -100,9 +100,13 @@ class FrozenTestLoop(BankEvaluation, TestLoop):
         self.runner.call_hook('after_test')
         return metrics
 
-    def _features(self, batch: dict) -> tuple[Tensor, Tensor, list]:
+    def vectors(self, batch: dict) -> tuple[Tensor, list]:
+        """``(B, D)`` features of a batch, and what its images are."""
         model = model_of(self.runner)
-        features, samples = forward_batch(model, batch, self.fp16, self._what)
+        return forward_batch(model, batch, self.fp16, self._what)
+
+    def _features(self, batch: dict) -> tuple[Tensor, Tensor, list]:
+        features, samples = self.vectors(batch)
         places = [sample.get('sample_idx') for sample in samples]
         # Labels are known already, and images may have several.
         return features.cpu(), torch.zeros(len(features)), places

@@ -6,9 +6,10 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..arguments import require_whole
+from ..arguments import require_whole, several
 from ..errors import UserValueError
 from ..registry import LOOPS
+from .average_precision import precisions
 from .loop import FrozenTestLoop
 from .machines import (
     POSITIVES_TWICE,
@@ -18,8 +19,7 @@ from .machines import (
     require_sklearn,
     unit_rows,
 )
-from .svm import precisions, require_positives
-from .targets import Targets
+from .targets import Targets, require_positives
 
 SHOTS = (1, 2, 4, 8, 16, 32, 64, 96)
 
@@ -89,11 +89,11 @@ class LowShotTestLoop(FrozenTestLoop):
     ) -> None:
         require_sklearn()
         self.costs = require_costs(costs)
-        each = shots if isinstance(shots, (list, tuple)) else [shots]
-        for number in each or [0]:
+        self.shots = several('shots', shots)
+        for number in self.shots:
             require_whole('shots', number)
         require_whole('samples', samples)
-        self.shots, self.samples = list(each), samples
+        self.samples = samples
         super().__init__(runner, dataloader, evaluator, bank_dataloader, fp16)
 
     def check(self, train: Targets, test: Targets) -> None:
@@ -166,7 +166,8 @@ def _both(train: Targets, test: Targets) -> tuple[Targets, Targets]:
     if train.several:
         return train, test
     count = 1 + int(max(train.labels.max(), test.labels.max()))
-    return (
-        train._replace(labels=train.one_against_all(count)),
-        test._replace(labels=test.one_against_all(count)),
+    ours, theirs = (
+        (x.labels[:, None] == np.arange(count)).astype(np.int64)
+        for x in (train, test)
     )
+    return train._replace(labels=ours), test._replace(labels=theirs)

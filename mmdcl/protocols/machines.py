@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..arguments import require_number
-from ..errors import UserModuleNotFoundError, UserValueError
+from ..arguments import require_number, several
+from ..errors import UserModuleNotFoundError
 from ..functional import normalise
 
 MAX_ITERATIONS = 2000
@@ -38,9 +38,7 @@ def require_costs(costs: Any) -> tuple[float, ...]:
         TypeError: They are no numbers.
         ValueError: There is none, or one is not positive.
     """
-    each = costs if isinstance(costs, (list, tuple)) else [costs]
-    if not each:
-        raise UserValueError('`costs` must be one number or more, got none')
+    each = several('costs', costs)
     for cost in each:
         require_number('costs', cost, above=0)
     return tuple(map(float, each))

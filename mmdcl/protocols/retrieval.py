@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..arguments import require_whole
+from ..arguments import require_one_of, require_whole, several
 from ..errors import UserValueError
 from ..functional import normalise
 from ..registry import LOOPS
-from .layers import require_single
 from .loop import FrozenTestLoop
-from .targets import Targets
+from .targets import Targets, require_single
 
 _ENTRIES = 2**23  # of the table of cosines that is held at a time
 
@@ -104,12 +103,9 @@ class RetrievalTestLoop(FrozenTestLoop):
         bank_dataloader: dict | None = None,
         fp16: bool = False,
     ) -> None:
-        if gallery not in ('train', 'test'):
-            raise UserValueError(
-                f"`gallery` is 'train' or 'test', got {gallery!r}"
-            )
-        self.ks = list(ks) if isinstance(ks, (list, tuple)) else [ks]
-        for k in self.ks or [0]:
+        require_one_of('gallery', gallery, ('train', 'test'))
+        self.ks = several('ks', ks)
+        for k in self.ks:
             require_whole('ks', k)
         self.gallery = gallery
         super().__init__(runner, dataloader, evaluator, bank_dataloader, fp16)

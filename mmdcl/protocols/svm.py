@@ -7,9 +7,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..arguments import require_whole
-from ..errors import UserValueError
 from ..registry import LOOPS
-from .average_precision import average_precision, eleven_point_precision
+from .average_precision import precisions
 from .loop import FrozenTestLoop
 from .machines import (
     POSITIVES_TWICE,
@@ -19,7 +18,7 @@ from .machines import (
     require_sklearn,
     unit_rows,
 )
-from .targets import IGNORED, Targets, require_images_of_classes
+from .targets import IGNORED, Targets, require_classes, require_positives
 
 # mmselfsup's, and those it adds to any list.
 COSTS = (1.0, 10.0, 100.0, *(0.5**i for i in range(4, 20)))
@@ -76,25 +75,10 @@ class SVMTestLoop(FrozenTestLoop):
         super().__init__(runner, dataloader, evaluator, bank_dataloader, fp16)
 
     def check(self, train: Targets, test: Targets) -> None:
-        count = 1 + int(train.labels.max()) if not train.several else 0
-        of_classes = train.one_against_all(count)
-        if not train.several:
-            # Folders without images are classes without any.
-            of_classes = of_classes[:, np.unique(train.labels)]
-            if of_classes.shape[1] < 2:
-                raise UserValueError(
-                    'an SVM tells classes apart, but all training images are '
-                    f'of {train.name(int(train.labels[0]))}'
-                )
-            present = np.unique(train.labels)
-            self._require(of_classes, lambda x: train.name(present[x]))
-            return
-        self._require(of_classes, train.name)
-        require_positives(test)
-
-    def _require(self, targets: np.ndarray, name) -> None:
-        what = f'{self.folds} folds need'
-        require_images_of_classes(targets, name, self.folds, what)
+        need = f'{self.folds} folds need'
+        require_classes(train, self.folds, 'an SVM', need)
+        if train.several:
+            require_positives(test)
 
     def measure(
         self, train: Tensor, y_train: Targets, test: Tensor, y_test: Targets
@@ -156,33 +140,3 @@ class SVMTestLoop(FrozenTestLoop):
             )
         area, eleven = 100 * np.mean(found, axis=0)
         return {'mAP': float(area), 'mAP/11points': float(eleven)}
-
-
-def precisions(scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    """Both average precisions of a class, without the ignored images.
-
-    Args:
-        scores: ``(Q,)``.
-        targets: ``(Q,)`` of 1, 0 and -1.
-    """
-    kept = targets != IGNORED
-    scores, positive = scores[kept], targets[kept] == 1
-    return (
-        average_precision(scores, positive),
-        eleven_point_precision(scores, positive),
-    )
-
-
-def require_positives(test: Targets) -> None:
-    """Refuse classes that no test image is of: their precision is nothing.
-
-    Raises:
-        ValueError: There is one.
-    """
-    for label, count in enumerate((test.labels == 1).sum(0)):
-        if not count:
-            raise UserValueError(
-                f'no test image is of class {test.name(label)}, so that its '
-                'average precision is undefined; leave the class out by '
-                '`metainfo` of both datasets'
-            )

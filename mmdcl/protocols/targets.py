@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import UserValueError
+from ..errors import UserValueError, few
 
 IGNORED = -1  # neither positive nor negative
 
@@ -26,12 +26,6 @@ class Targets(NamedTuple):
     def several(self) -> bool:
         """An image may have several labels."""
         return self.labels.ndim == 2
-
-    def one_against_all(self, count: int) -> np.ndarray:
-        """``(N, count)`` of 1, 0 and -1, for one classifier a class."""
-        if self.several:
-            return self.labels
-        return (self.labels[:, None] == np.arange(count)).astype(np.int64)
 
     def name(self, label: int) -> str:
         """Of a class, for messages."""
@@ -82,28 +76,68 @@ def read_targets(dataset: Any, where: str) -> Targets:
     return Targets(many, classes)
 
 
-def require_images_of_classes(
-    targets: np.ndarray, name: Any, least: int, what: str
-) -> None:
-    """Refuse classes with too few images.
+def require_single(targets: Targets, what: str) -> None:
+    """Refuse images with several labels.
+
+    Raises:
+        ValueError: They may have several.
+    """
+    if targets.several:
+        raise UserValueError(
+            f'{what} needs one label an image, but these may have several; '
+            'use --protocol svm or low-shot'
+        )
+
+
+def require_classes(train: Targets, least: int, what: str, need: str) -> None:
+    """Refuse a single class, and classes with too few images.
+
+    Classes that no image is of, as of folders without images, do not matter
+    where each image has one label.
 
     Args:
-        targets: ``(N, C)`` of 1, 0 and -1.
-        name: A function of a class.
+        train: Of the training images.
         least: Positives, and others, that each class needs.
-        what: That needs them, for messages.
+        what: That tells classes apart, for messages.
+        need: What needs so many, and its verb.
 
     Raises:
         ValueError: A class has fewer; the message names it and its number.
     """
-    for kind, value in (('', 1), ('other ', 0)):
-        counts = (targets == value).sum(0)
-        few = [label for label, count in enumerate(counts) if count < least]
-        if few:
-            said = ', '.join(f'{name(x)} has {counts[x]}' for x in few[:3])
-            more = f', and {len(few) - 3} more' if len(few) > 3 else ''
+    present, of_classes = range(len(train.classes)), train.labels
+    if not train.several:
+        present = np.unique(train.labels).tolist()
+        of_classes = train.labels[:, None] == present
+        if len(present) < 2:
             raise UserValueError(
-                f'{what} at least {least} {kind}training images of each '
-                f'class, but {said}{more}; add images, or leave these classes '
-                'out'
+                f'{what} tells classes apart, but all training images are of '
+                f'{train.name(present[0])}'
+            )
+    for kind, value in (('', 1), ('other ', 0)):
+        counts = (of_classes == value).sum(0)
+        said = [
+            f'{train.name(label)} has {count}'
+            for label, count in zip(present, counts, strict=True)
+            if count < least
+        ]
+        if said:
+            raise UserValueError(
+                f'{need} at least {least} {kind}training images of each '
+                f'class, but {few(said, 3)}; add images, or leave these '
+                'classes out'
+            )
+
+
+def require_positives(test: Targets) -> None:
+    """Refuse classes that no test image is of: their precision is nothing.
+
+    Raises:
+        ValueError: There is one.
+    """
+    for label, count in enumerate((test.labels == 1).sum(0)):
+        if not count:
+            raise UserValueError(
+                f'no test image is of class {test.name(label)}, so that its '
+                'average precision is undefined; leave the class out by '
+                '`metainfo` of both datasets'
             )

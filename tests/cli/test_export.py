@@ -11,6 +11,7 @@ from mmdcl.checkpoints import read_checkpoint
 from mmdcl.checkpoints.export import rename
 from mmdcl.cli import export as command
 from mmdcl.cli.main import parse
+from mmdcl.cli.proof import features
 from mmdcl.errors import UserError
 
 
@@ -176,8 +177,8 @@ def test_transformers_become_timms(backbone, said, written, capsys):
     theirs = eval(f'timm.{text.partition("timm.")[2]}', dict(timm=timm))
     theirs.load_state_dict(torch.load('b.pth'))
     images = torch.randn(1, 3, *command._size(network))
-    found = command.features(theirs, images)
-    torch.testing.assert_close(command.features(network, images), found)
+    found = features(theirs, images)
+    torch.testing.assert_close(features(network, images), found)
 
 
 @pytest.mark.parametrize(

@@ -11,5 +11,5 @@ def test_splits_are_disjoint_and_complete():
     assert image.shape == (8, 8, 3)
     assert image.dtype == np.uint8
     assert image.max() == 239  # 15 of 16 levels of ink
-    with pytest.raises(ValueError, match="got 'val'"):
+    with pytest.raises(ValueError, match='got "val"'):
         Digits(split='val')

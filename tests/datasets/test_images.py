@@ -245,7 +245,7 @@ def test_what_is_refused(name, lines, message, tmp_path):
 def test_arguments_are_checked(tmp_path):
     classes(tmp_path)
     for wrong, message in (
-        (dict(split='x'), '`split` is one of train, val, all'),
+        (dict(split='x'), "`split` must be 'train', 'val' or 'all', got"),
         (dict(held_out=1), 'a share of the images below 1, got 1'),
         (dict(held_out=-1), '`held_out` must be a number >= 0'),
         (dict(img_root='x'), '`img_root` is for lists and tables'),

@@ -1,13 +1,10 @@
 """A benchmark of RGB files reads images as pretraining did, and no more."""
 
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from mmdcl import config_path
 from mmdcl.downstream.bands import adopt_bands
-from mmdcl.downstream.labels import _check_image
 
 LOAD = dict(type='mmdcl.LoadMultichannelImage', bands=[3, 2], nodata=0)
 
@@ -48,14 +45,3 @@ def test_nothing_else_is_changed():
     before = cfg.to_dict()
     assert not adopt_bands(cfg, checkpoint(LOAD))  # images in memory
     assert cfg.to_dict() == before
-
-
-def test_images_of_other_channels_than_in_pretraining():
-    model = dict(backbone=dict(type='ResNet', depth=18, in_channels=5))
-    three, five = ([dict(inputs=torch.zeros(c, 8, 8))] for c in (3, 5))
-    init_default_scope('mmpretrain')
-    with pytest.raises(
-        ValueError, match=r'x gives images of 3 channels, but ResNet .* on 5;'
-    ):
-        _check_image('x', three, model)
-    _check_image('x', five, model)

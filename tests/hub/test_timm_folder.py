@@ -16,7 +16,7 @@ from mmdcl.checkpoints.architecture import pretrained_backbone
 from mmdcl.checkpoints.inputs import inputs_of
 from mmdcl.checkpoints.stem import widened_stem
 from mmdcl.cli import export as command
-from mmdcl.cli import export_hub
+from mmdcl.cli import export_hub, proof
 from mmdcl.cli.main import parse
 from mmdcl.errors import UserModuleNotFoundError
 from mmdcl.hub.timm_folder import Inputs
@@ -64,7 +64,7 @@ def features(network, channels=3):
     torch.manual_seed(0)
     images = torch.randn(3, channels, 48, 48)
     with torch.no_grad():
-        ours = command.features(network, images)
+        ours = proof.features(network, images)
         theirs = timm.create_model('local-dir:model', pretrained=True)
         return ours, theirs.eval()(images)
 

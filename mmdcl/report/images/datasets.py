@@ -9,8 +9,8 @@ from mmengine import registry as upstream
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from ...checkpoints.channels import short_name
-from ...downstream.pretrained_network import (
+from ...config_parts import short_name
+from ...downstream.strangers import (
     HINT,
     Allowed,
     checked,

@@ -12,11 +12,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from ...downstream.pretrained_network import (
-    Allowed,
-    build_network,
-    is_network,
-)
+from ...downstream.pretrained_network import build_network
+from ...downstream.strangers import Allowed, is_network
 from ...errors import UserValueError
 from ...registry import MODELS
 from .seeding import seeded

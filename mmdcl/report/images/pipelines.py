@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...checkpoints.channels import short_name
+from ...config_parts import short_name
 
 
 def plain_pipeline(training: Sequence[Mapping[str, Any]]) -> list[dict]:

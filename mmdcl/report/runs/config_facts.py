@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...config_parts import datasets_in, part, short_name
+
 LOSSES = {'InfoNCEHead': 'InfoNCE', 'DCLHead': 'DCL', 'DCLWHead': 'DCLW'}
 
 
@@ -13,18 +15,16 @@ def facts_of_config(config: Mapping) -> dict[str, Any]:
     Args:
         config: As it ran; anything may be missing in it.
     """
-    model, train = _part(config, 'model'), _part(config, 'train_dataloader')
-    head, dataset = _part(model, 'head'), _part(train, 'dataset')
-    backbone = _part(model, 'backbone')
-    while _part(dataset, 'dataset'):  # repeats, say
-        dataset = _part(dataset, 'dataset')
-    kind = _short(head.get('type'))
-    optimizer = _part(_part(config, 'optim_wrapper'), 'optimizer')
-    loop = _part(config, 'train_cfg')
+    model, train = part(config, 'model'), part(config, 'train_dataloader')
+    head, backbone = part(model, 'head'), part(model, 'backbone')
+    dataset = next(datasets_in(part(train, 'dataset')), {})
+    kind = short_name(head.get('type'))
+    optimizer = part(config, 'optim_wrapper', 'optimizer')
+    loop = part(config, 'train_cfg')
     depth = backbone.get('depth', backbone.get('arch', ''))
     networks = [
-        _short(model.get('type')),
-        f'{_short(backbone.get("type"))} {depth}'.strip(),
+        short_name(model.get('type')),
+        f'{short_name(backbone.get("type"))} {depth}'.strip(),
     ]
     root = dataset.get('data_root')
     length = [
@@ -37,30 +37,24 @@ def facts_of_config(config: Mapping) -> dict[str, Any]:
     ]
     found = dict(
         config=Path(getattr(config, 'filename', None) or '').name,
-        data=_short(dataset.get('type')) + (f' in {root}' if root else ''),
+        data=short_name(dataset.get('type')) + (f' in {root}' if root else ''),
         model=', '.join(filter(None, networks)),
         loss=LOSSES.get(kind, kind),
         temperature=number_or_none(head.get('temperature')),
-        optimizer=_short(optimizer.get('type')),
+        optimizer=short_name(optimizer.get('type')),
         lr=number_or_none(optimizer.get('lr')),
         length=', '.join(length),
-        seed=_part(config, 'randomness').get('seed'),
+        seed=part(config, 'randomness').get('seed'),
         batch_of_a_process=whole_or_none(train.get('batch_size')),
-        support_set=whole_or_none(_part(model, 'support_set').get('size')),
+        micro_batches=_micro_batches(model),
+        support_set=whole_or_none(part(model, 'support_set').get('size')),
     )
     return {key: x for key, x in found.items() if x not in (None, '')}
 
 
-def _part(config: Mapping, key: str) -> Mapping:
-    found = config.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _short(name: Any) -> str:
-    """Without its scope; of a class itself its name."""
-    if isinstance(name, type):
-        return name.__name__
-    return name.rpartition('.')[2] if isinstance(name, str) else ''
+def _micro_batches(model: Mapping) -> str:
+    size = whole_or_none(model.get('micro_batch'))
+    return f'micro-batches of {size:,}' if size else ''
 
 
 def number_or_none(value: Any) -> float | None:
