@@ -26,7 +26,7 @@ import math
 from .facts import Facts, Verdict
 from .windows import early, first_known, last_values, now, share_done
 
-_OURS = ('DCL', 'DCLW')
+_OURS = ('DCL', 'DCLW', 'DHEL')
 _NAMED = {'projections': 'The projections', 'features': 'The features'}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ...config_parts import datasets_in, part, short_name
 
 LOSSES = {'InfoNCEHead': 'InfoNCE', 'DCLHead': 'DCL', 'DCLWHead': 'DCLW'}
+LOSSES |= {'DHELHead': 'DHEL', 'MACLHead': 'MACL'}
 
 
 def facts_of_config(config: Mapping) -> dict[str, Any]:

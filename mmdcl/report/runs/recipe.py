@@ -10,7 +10,7 @@ from mmpretrain.models import SimCLR as UpstreamSimCLR
 from torch import nn
 
 from ...engine.knn import KNNValLoop
-from ...models import NNCLR, SimCLR
+from ...models import NNCLR, DHELHead, SimCLR
 from .paths import path_from_here
 from .view_count import count_views
 
@@ -97,6 +97,8 @@ def count_negatives(model: nn.Module, images: int, views: int = 2) -> int:
 
 
 def _all_views(model: nn.Module) -> bool:
+    if isinstance(getattr(model, 'head', None), DHELHead):
+        return False
     return getattr(model, 'negatives', 'both_views') == 'both_views'
 
 

@@ -26,11 +26,14 @@ MOCO = dict(
 )
 UPSTREAM = dict(SIMCLR, type='mmpretrain.SimCLR', head=MOCO['head'])
 
+DHEL = dict(type='mmdcl.DHELHead')
+
 
 @pytest.mark.parametrize(
     ('model', 'wanted'),
     [
         (SIMCLR, '62 for each anchor (both views of the other images)'),
+        (dict(SIMCLR, head=DHEL), '31 for each anchor (one view of the oth'),
         (NNCLR, '31 for each anchor (one view of the other images)'),
         (dict(NNCLR, negatives='both_views'), '62 for each anchor (both vi'),
         (MOCO, '24 for each anchor (the queue)'),
