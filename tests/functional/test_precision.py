@@ -73,3 +73,4 @@ def test_ours_keeps_it_in_half_precision(tools):
     form = 'InfoNCE, mmdcl'
     assert max(ends(tools, form, 'bfloat16')[1]) < 0.3
     assert max(ends(tools, form, 'float16')[1]) < 0.05
+    assert max(ends(tools, 'DCL, mmdcl', 'bfloat16')[1]) < 0.015

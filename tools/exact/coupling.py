@@ -1,6 +1,6 @@
 """The ratio of InfoNCE's gradient to DCL's is q, and how small q is in runs.
 
-    python tools/exact/coupling.py mmdcl://dcl_resnet18_digits
+    python tools/exact/coupling.py
     python tools/exact/coupling.py work_dirs/dcl_resnet18_1xb128_digits
 
 Embeddings of two views of training images, in batches; `--images` of a batch,
@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 import torch
-from features import cosines, embeddings
+from features import DIGITS, cosines, embeddings
 from record import flags, show, write
 from torch import Tensor
 
@@ -63,7 +63,9 @@ def checkpoints(place: str) -> list[str]:
 def main() -> None:
     parser = flags(__doc__)
     parser.add_argument('--images', type=int, default=128, help='of a batch')
-    parser.add_argument('checkpoints', nargs='+', help='files or work_dirs')
+    parser.add_argument(
+        'checkpoints', nargs='*', default=[DIGITS], help='files or work_dirs'
+    )
     parser.add_argument('--batches', type=int, default=4)
     parser.add_argument('--temperatures', type=float, nargs='+', default=[0.1])
     parser.add_argument('--config', help='instead of that of the checkpoint')
