@@ -71,10 +71,21 @@ class _CIFAR:
         by_class: dict[int, list[dict]] = {}
         for image in images:
             by_class.setdefault(image['gt_label'], []).append(image)
-        return [
-            dict(image, channel_order='rgb')
+        kept = [
+            image
             for label in sorted(by_class)
             for image in by_class[label][index::of]
+        ]
+        # Files are read last, as most of them may be of other parts.
+        return [
+            dict(
+                img=_read(image['img'])
+                if isinstance(image['img'], Path)
+                else image['img'],
+                gt_label=image['gt_label'],
+                channel_order='rgb',
+            )
+            for image in kept
         ]
 
     def _read_folders(self, folder: Path) -> list[dict]:
@@ -90,8 +101,7 @@ class _CIFAR:
                     f'no image of class {name!r} in {folder / name}; '
                     + self._layouts(folder.parent)
                 )
-            for path in paths:
-                images.append(dict(img=_read(path), gt_label=label))
+            images += [dict(img=path, gt_label=label) for path in paths]
         return images
 
     def _layouts(self, root: Path) -> str:

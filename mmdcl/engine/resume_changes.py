@@ -58,9 +58,10 @@ _POLICY = {
 # Hooks that log, save, check or only start: others may change what is trained.
 _HARMLESS_HOOK = re.compile(
     r'mmdcl\.(?!(Device|Batch)ViewsHook)\w+|'
-    r'(RuntimeInfo|IterTimer|DistSamplerSeed|Logger|ParamScheduler|\w*Checkpoint|\w*Visualization|Profiler|'
-    r'NPUProfiler|EmptyCache|SyncBuffer|TestTime\w*|PrepareTTA|EarlyStopping|'
-    r'ClassNumCheck|MemoryProfiler)Hook'
+    r'(RuntimeInfo|IterTimer|DistSamplerSeed|Logger|ParamScheduler|'
+    r'\w*Checkpoint|\w*Visualization|Profiler|NPUProfiler|EmptyCache|'
+    r'SyncBuffer|TestTime\w*|PrepareTTA|EarlyStopping|ClassNumCheck|'
+    r'MemoryProfiler)Hook'
 )
 _LOOPS = {
     'mmdcl.ExactTrainLoop': 'epochs',

@@ -196,7 +196,7 @@ def test_fast_merges_what_fits_and_says_what_does_not(capsys):
     assert cfg.model.head.type == 'mmdcl.DCLHead'
     assert cfg.optim_wrapper.type == 'mmdcl.BFloat16OptimWrapper'
     assert cfg.optim_wrapper.optimizer.type == 'mmdcl.LARS'
-    assert cfg.default_hooks.views.type == 'mmdcl.DeviceViewsHook'
+    assert cfg.default_hooks.views.type == 'mmdcl.BatchViewsHook'
     assert cfg.env_cfg.cudnn_benchmark
     assert 'left out' not in capsys.readouterr().out
     cfg = Config.fromfile(IMAGENET.replace('dcl_', 'mocov2-dcl_'))
