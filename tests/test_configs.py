@@ -29,7 +29,7 @@ def test_model_and_pipelines_build(path):
     model = MODELS.build(cfg.model)
     method = path.stem.partition('_')[0]
     head = {'dcl': 'DCLHead', 'dclw': 'DCLWHead'}
-    head |= {'dhel': 'DHELHead', 'macl': 'MACLHead'}
+    head |= {'dhel': 'DHELHead', 'macl': 'MACLHead', 'nscl': 'DCLHead'}
     wanted = head.get(method.rpartition('-')[2], 'InfoNCEHead')
     loss = model.head
     if method.startswith('mocov3'):
@@ -69,7 +69,7 @@ def without_dcl(path: Path) -> Path:
     """The config that this one differs from by its loss alone."""
     method, _, rest = path.stem.partition('_')
     algorithm = method.rpartition('-')[0] or 'simclr'
-    algorithm = 'nnclr' if method == 'nnclr' else algorithm
+    algorithm = method if method in ('nnclr', 'nscl') else algorithm
     return path.with_name(f'{algorithm}_{rest}.py')
 
 
@@ -82,6 +82,24 @@ def test_losses_share_everything_but_the_head(path):
     cfg, base = map(Config.fromfile, (path, without_dcl(path)))
     assert cfg.model.pop('head').temperature == base.model.head.temperature
     base.model.pop('head')
+    assert cfg.to_dict() == base.to_dict()
+
+
+@pytest.mark.parametrize(
+    ('path', 'positives'),
+    [
+        *((x, 'class') for x in CONFIGS if x.stem.startswith('supcon-dcl_')),
+        *((x, 'view') for x in CONFIGS if x.stem.startswith('nscl_')),
+    ],
+    ids=lambda x: getattr(x, 'stem', ''),
+)
+def test_labels_change_the_contrast_alone(path, positives):
+    rest = path.stem.partition('_')[2]
+    cfg = Config.fromfile(path)
+    base = Config.fromfile(path.with_name(f'dcl_{rest}.py'))
+    assert cfg.model.pop('positives', 'class') == positives
+    assert cfg.model.pop('type') == 'mmdcl.SupCon'
+    assert base.model.pop('type') == 'mmdcl.SimCLR'
     assert cfg.to_dict() == base.to_dict()
 
 

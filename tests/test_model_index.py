@@ -84,7 +84,7 @@ def test_what_it_says_of_a_config(models, name):
         assert said['Architecture'] == f'ResNet-{backbone.depth}'
     else:
         assert said['Architecture'] == OTHERS[name.split('_')[1]]
-    of = {x: x.lower() for x in ('SimCLR', 'NNCLR', 'DHEL', 'MACL')}
+    of = {x: x.lower() for x in ('SimCLR', 'NNCLR', 'DHEL', 'MACL', 'NSCL')}
     assert of.get(model.in_collection, 'dcl') in name.split('_')[0]
     assert model.weights is None
 

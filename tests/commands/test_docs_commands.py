@@ -66,6 +66,18 @@ def test_images_of_the_users_own(photos):
     assert 0 <= min(found) <= max(found) <= 100
 
 
+def test_images_of_which_a_tenth_has_a_label(place):
+    place.joinpath('half.py').write_text(block('keep_others=True'))
+    options = ['--cfg-options', 'val_cfg.k=3', 'train_cfg.max_epochs=1']
+    options += ['train_dataloader.dataset.fraction=0.5']
+    options += ['train_dataloader.batch_size=8']
+    options += ['default_hooks.logger.interval=1']
+    said = typed('half.py --data-root', place, *options)
+    assert 'kNN' in said
+    assert len(logged(place / 'work_dirs/half', 'loss')) == 3
+    assert not logged(place / 'work_dirs/half', 'npc_multiplier')
+
+
 def test_images_without_labels(photos):
     """Of any depth; one of them is empty, and so is named."""
     for i, path in enumerate(sorted(photos.glob('photos/train/*/*.jpg'))):

@@ -99,6 +99,8 @@ CONFIGS = [
     ('save_best', 'default_hooks.checkpoint.save_best', 'auto'),
     ("mmdcl.LinearProbeHook')]", 'custom_hooks', 'LinearProbeHook'),
     ("type='mmdcl.VerdictHook'", 'custom_hooks.1.type', 'Verdict'),
+    ("dict(type='mmdcl.SupCon')", 'model.head.type', 'mmdcl.DCLHead'),
+    ('keep_others=True', 'train_dataloader.dataset.dataset.type', 'CIFAR10'),
     ('top_k=3', 'model.support_set.size', '16384'),
     ('TensorboardVisBackend', 'visualizer.type', 'UniversalVisualizer'),
     ("type='mmdcl.SimCLR',", 'model.type', 'mmdcl.SimCLR'),
