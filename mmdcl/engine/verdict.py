@@ -16,7 +16,7 @@ from ..verdicts import Facts, verdicts
 
 _RECIPE = Path('vis_data', 'recipe.json')  # of mmdcl.ProgressHook
 _FROM_RECIPE = ('loss', 'temperature', 'images', 'batch', 'negatives')
-_FROM_RECIPE += ('classes', 'support_set', 'schedule_end')
+_FROM_RECIPE += ('classes', 'support_set', 'positives', 'schedule_end')
 _LEAST_GAP = 10  # iterations between looks
 _MOST = 100  # records of a kind; then every second one goes
 _LOOKS = 2  # for which a verdict must hold

@@ -44,6 +44,7 @@ class Facts:
         negatives: Of an anchor.
         classes: That images are of.
         support_set: Rows of NNCLR's.
+        positives: ``class`` or ``view`` where labels say what is no negative.
         planned: Iterations of the whole training.
         schedule_end: Iteration at which the learning rate is at its end.
         finished: Training reached its end.
@@ -60,6 +61,7 @@ class Facts:
     negatives: int | None = None
     classes: int | None = None
     support_set: int | None = None
+    positives: str | None = None
     planned: int | None = None
     schedule_end: int | None = None
     finished: bool = False

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ MODELS = {
     'SimCLR': SIMCLR,
     # Random choices in the main process, too.
     'NNCLR': dict(NNCLR, top_k=3),
+    'SupCon': dict(SIMCLR, type='mmdcl.SupCon'),
 }
+CASES = [*product(('SimCLR', 'NNCLR'), (1, 2), (0, 2)), ('SupCon', 2, 0)]
 EXACT = dict(type='mmdcl.ExactTrainLoop', max_epochs=3)
 EVERY_5 = dict(
     type='mmdcl.AtomicCheckpointHook',
@@ -99,9 +102,7 @@ def assert_identical(found, expected):
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize('workers', [0, 2])
-@pytest.mark.parametrize('ranks', [1, 2])
-@pytest.mark.parametrize('name', MODELS)
+@pytest.mark.parametrize(('name', 'ranks', 'workers'), CASES)
 def test_killed_and_resumed_equals_uninterrupted(
     name, ranks, workers, tmp_path
 ):

@@ -49,6 +49,16 @@ def test_not_collapsed(facts):
     assert 'collapsed' not in named(facts)
 
 
+def test_classes_may_be_few_and_points():
+    facts = replace(spoilt(LINE), positives='view')
+    assert 'collapsed' not in named(facts)
+    facts = spoilt(POINT, pos_cosine=NEAR)
+    facts = replace(facts, positives='class')
+    assert list(named(facts)) == ['collapsed']  # and no word of views
+    facts = replace(facts, positives='view')
+    assert 'views too easy' in named(facts)
+
+
 def test_without_negatives_collapse_has_other_reasons():
     facts = spoilt(POINT, pos_cosine=None, neg_cosine=None)
     assert 'predictor' not in named(facts)['collapsed'].remedy

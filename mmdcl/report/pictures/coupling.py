@@ -40,9 +40,9 @@ def draw_coupling(runs: RunFolder | Sequence[RunFolder]) -> 'Figure':
     if not found:
         raise UserValueError(
             f'no q was logged in {without}: heads of mmdcl log it '
-            '(npc_multiplier), and mmdcl.QualityHook that of contrastive '
-            "heads of others; add dict(type='mmdcl.QualityHook') to "
-            'custom_hooks'
+            '(npc_multiplier) where an anchor has one positive, and '
+            'mmdcl.QualityHook that of contrastive heads of others; add '
+            "dict(type='mmdcl.QualityHook') to custom_hooks"
         )
     names = ', '.join(run.name for run in found)
     title = names if len(found) == 1 else f'{len(found)} runs: {names}'

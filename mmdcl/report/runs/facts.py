@@ -35,6 +35,7 @@ def facts_of(run: 'RunFolder') -> Facts:
         validation=run.validation,
         unit=run.unit,
         loss=found.get('loss'),
+        positives=found.get('positives'),
         finished=run.finished,
         temperature=number_or_none(found.get('temperature')),
         **{

@@ -89,6 +89,14 @@ def test_gradients_of_several_processes(tmp_path, monkeypatch):
     theirs, _ = facts(tmp_path / 'b', model=UPSTREAM)
     assert theirs['gradient'] == '1/4 of the true one'
     assert theirs['loss'] == 'InfoNCE'
+    classes = dict(SIMCLR, type='mmdcl.SupCon')
+    classes, _ = facts(tmp_path / 'd', model=classes)
+    assert (classes['gradient'], classes['positives']) == (
+        'exact over processes',
+        'class',
+    )
+    # As many as there are images of other classes, which differs.
+    assert (classes['negatives'], ours['positives']) == (None, None)
     queue, _ = facts(tmp_path / 'c', model=MOCO)
     assert queue['gradient'] == ''
     assert queue['negatives'] == 24
