@@ -3,12 +3,14 @@
     pip install -c constraints.txt '.[onedl,bench]'
     python tools/speed/loss.py --json loss.json
     python tools/speed/loss.py --peers tiles dense --images 8 16 32 64
+    python tools/speed/loss.py --peers mmdcl supcon
 
 DCL of two views by mmdcl (as `mmdcl.SimCLR` computes it), by the whole matrix
-(`tile=0`), and by lightly; and the InfoNCE of mmpretrain's `SimCLR`. Rounds of
-all are interleaved, and medians of process CPU time (on a GPU: of time between
-synchronisations) are shown. Memory is the peak beyond the embeddings, in a
-process of its own. The error is that of the gradient against float64.
+(`tile=0`), and by lightly; and the InfoNCE of mmpretrain's `SimCLR`. `supcon`
+is the contrast of ten classes of equal size, as `mmdcl.SupCon` has it. Rounds
+of all are interleaved, and medians of process CPU time (on a GPU: of time
+between synchronisations) are shown. Memory is the peak beyond the embeddings,
+in a process of its own. The error is that of the gradient against float64.
 """
 
 import contextlib
@@ -32,6 +34,17 @@ def mmdcl(tile: int | None) -> Callable:
 
     def loss(view1: Tensor, view2: Tensor) -> Tensor:
         pos, s, _ = two_view_contrast(view1, view2, TEMPERATURE, tile)
+        return dcl(pos, s, TEMPERATURE).mean()
+
+    return loss
+
+
+def supcon() -> Callable:
+    from mmdcl.functional import class_contrast, dcl
+
+    def loss(view1: Tensor, view2: Tensor) -> Tensor:
+        views, labels = (view1, view2), torch.arange(len(view1)) % 10
+        pos, s, _ = class_contrast(views, labels, TEMPERATURE)
         return dcl(pos, s, TEMPERATURE).mean()
 
     return loss
@@ -82,9 +95,12 @@ PEERS = {
     'mmdcl': lambda: mmdcl(None),
     'dense': lambda: mmdcl(0),
     'tiles': lambda: mmdcl(256),  # also where `mmdcl` does not choose them
+    'supcon': supcon,
     'lightly': lightly,
     'mmpretrain': mmpretrain,
 }
+# What another loss than DCL of two views has is no error.
+OTHERS = ('supcon', 'mmpretrain')
 
 
 def embeddings(images: int, width: int, device: str) -> list[Tensor]:
@@ -163,7 +179,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     names = args.peers or available(PEERS, lightly='lightly')
     if not args.peers:
-        names.remove('tiles')
+        names = [x for x in names if x not in ('tiles', 'supcon')]
     losses = {name: PEERS[name]() for name in names}
     exact = mmdcl(0)
     table = Table(
@@ -180,7 +196,7 @@ def main() -> None:
             args.device,
         )
         for name, loss in losses.items():
-            checked = images <= LARGEST_CHECKED and name != 'mmpretrain'
+            checked = images <= LARGEST_CHECKED and name not in OTHERS
             row = dict(
                 name=name,
                 n_images=images,
