@@ -27,7 +27,7 @@ def test_model_and_pipelines_build(path):
     init_default_scope('mmpretrain')
     cfg = Config.fromfile(path)
     model = MODELS.build(cfg.model)
-    method = path.stem.partition('_')[0]
+    method = path.stem.partition('_')[0].removesuffix('-multicrop')
     head = {'dcl': 'DCLHead', 'dclw': 'DCLWHead'}
     head |= {'dhel': 'DHELHead', 'macl': 'MACLHead', 'nscl': 'DCLHead'}
     wanted = head.get(method.rpartition('-')[2], 'InfoNCEHead')
@@ -68,9 +68,11 @@ def test_learning_rate_scales_from_the_batch_in_the_name(path):
 def without_dcl(path: Path) -> Path:
     """The config that this one differs from by its loss alone."""
     method, _, rest = path.stem.partition('_')
+    crops = '-multicrop' * method.endswith('-multicrop')
+    method = method.removesuffix(crops)
     algorithm = method.rpartition('-')[0] or 'simclr'
     algorithm = method if method in ('nnclr', 'nscl') else algorithm
-    return path.with_name(f'{algorithm}_{rest}.py')
+    return path.with_name(f'{algorithm}{crops}_{rest}.py')
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,26 @@ def test_labels_change_the_contrast_alone(path, positives):
     assert cfg.model.pop('type') == 'mmdcl.SupCon'
     assert base.model.pop('type') == 'mmdcl.SimCLR'
     assert cfg.to_dict() == base.to_dict()
+
+
+@pytest.mark.parametrize(
+    'path',
+    [path for path in CONFIGS if '-multicrop_' in path.stem],
+    ids=lambda path: path.stem,
+)
+def test_multi_crop_differs_in_its_views_alone(path):
+    plain = path.with_name(path.name.replace('-multicrop', ''))
+    cfg, base = map(Config.fromfile, (path, plain))
+    load, views, pack = cfg.train_dataloader.dataset.pop('pipeline')
+    wanted, alone, last = base.train_dataloader.dataset.pop('pipeline')
+    assert (load.type, pack.type) == (wanted.type, last.type)
+    assert cfg.to_dict() == base.to_dict()
+    (large, *more), (small, *rest) = views.transforms
+    [[crop, *wanted]] = alone.transforms
+    assert more == rest
+    assert [x.type for x in more] == [x.type for x in wanted]
+    assert large.scale == crop.scale > small.scale
+    assert views.num_views[0] == alone.num_views == 2
 
 
 @pytest.mark.parametrize(
