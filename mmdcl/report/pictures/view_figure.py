@@ -23,6 +23,7 @@ _WRAP = 31  # letters in a line below a view
 _TIE = '\N{NO-BREAK SPACE}'
 _DOT = 1 / 100  # inches of a pixel
 _DASHES = ('-', (0, (4, 2)), (0, (1, 1)), (0, (6, 1, 1, 1)))
+_DASHES += ((0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 
 
 @look()

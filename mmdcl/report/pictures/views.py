@@ -19,7 +19,7 @@ from ..images.seeding import seed_of, seeded
 from ..images.thumbnails import shown
 from .draws import crop_box, followed, words
 
-_SHOWN = 4  # views of an image, at most
+_SHOWN = 6  # views of an image, at most: as many as there are colours
 
 
 class View(NamedTuple):

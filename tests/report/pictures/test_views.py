@@ -39,6 +39,19 @@ def test_they_are_those_that_are_trained_on(demo):
             assert all(0 <= x <= 1 for x in view.box)
 
 
+def test_views_of_two_sizes():
+    """Two large and four small ones, each with a frame of its own."""
+    kinds = [[dict(type='RandomResizedCrop', scale=x)] for x in (8, 4)]
+    several = dict(type='MultiView', num_views=[2, 5], transforms=kinds)
+    train = loader('train', [several, dict(type='PackInputs')])
+    viewed, total = gather_views(Config(dict(train_dataloader=train)), 2)
+    sizes = [[view.image.shape for view in x.views] for x in viewed]
+    assert sizes == [[(8, 8, 3)] * 2 + [(4, 4, 3)] * 4] * 2
+    [ax] = draw_views(viewed, 'crops', total).axes
+    frames = {(x.get_edgecolor(), x.get_linestyle()) for x in ax.patches}
+    assert len(frames) == 6
+
+
 def test_a_pipeline_of_one_view_is_run_twice():
     flip = dict(type='RandomFlip', prob=0.5)
     train = loader('train', [flip, dict(type='PackInputs')])
