@@ -26,6 +26,8 @@ def tools():
 def ends(tools, form, precision):
     """Median errors of gradient and pull: q above .9, q about 1e-6."""
     module, views = tools
+    if not module.computable(precision):
+        pytest.skip(f'this torch computes no loss in {precision} here')
     found = []
     for temperatures, least, most in (
         ([0.4], 0.9, 1),

@@ -4,12 +4,11 @@
     python tools/exact/precision.py --weights mmdcl://dcl_slimr18_cifar10 \
         --data-root data/cifar10
 
-Cosines of two views of real images, in float64, are rounded to a precision, as
-a product under autocast is; what follows is computed in that precision by each
-formulation. Errors are those of one anchor, relative to the same in float64:
-of the *gradient* of its embedding, across it, which is what passes a
-normalisation, and of the *pull*, the derivative for the cosine with its
-positive, which is -q / t for InfoNCE and -1 / t for DCL.
+Cosines of two views of real images, in float64, are rounded as a product under
+autocast is; what follows is computed in that precision by each formulation.
+Errors are of one anchor, relative to float64: of the *gradient* of its
+embedding, across it, which is what passes a normalisation, and of the *pull*,
+the derivative for the positive cosine: -q / t for InfoNCE, -1 / t for DCL.
 
 q falls with the temperature. Both views are first moved, by `--move`, toward
 their mean: with a positive that is not the nearest, q goes to 1 instead. An
@@ -69,6 +68,15 @@ FORMS = {
     'DCL, mmdcl': lambda pos, neg, t: DCLHead(t).loss(pos, neg),
     'DCLW, mmdcl': lambda pos, neg, t: DCLWHead(t).loss(pos, neg),
 }
+
+
+def computable(precision: str) -> bool:
+    """Old releases of torch have no losses in float16 on a CPU."""
+    logits = torch.zeros(2, 2, dtype=PRECISIONS[precision][0])
+    try:
+        return bool((_cross_entropy(logits) + _log_sum(logits)).isfinite())
+    except RuntimeError:
+        return False
 
 
 def sharpened(views: Tensor, move: float) -> Tensor:
@@ -131,7 +139,7 @@ def main() -> None:
         seed=args.seed,
     )
     rows = []
-    for precision in PRECISIONS:
+    for precision in filter(computable, PRECISIONS):
         for form in FORMS:
             each = [errors(views, t, form, precision) for t in TEMPERATURES]
             found = [medians(q, torch.cat(x)) for x in zip(*each, strict=True)]
