@@ -64,8 +64,9 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
         if kind and not issubclass(kind, ContrastiveRowHead):
             raise UserTypeError(
                 f'mmdcl.{type(self).__name__} needs a head of mmdcl, got '
-                f'{kind.__name__}; its equal here is '
-                'mmdcl.InfoNCEHead, without the key `loss`'
+                f'{kind.__name__}; write head=dict(_delete_=True, type='
+                "'mmdcl.DCLHead', temperature=0.1), or mmdcl.InfoNCEHead for "
+                'what ContrastiveHead is with CrossEntropyLoss'
             )
         require_whole('tile', 0 if tile is None else tile, least=0)
         require_whole('micro_batch', 1 if micro_batch is None else micro_batch)

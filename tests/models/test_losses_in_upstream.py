@@ -15,6 +15,7 @@ from torch.multiprocessing import ProcessExitedException
 
 from mmdcl.models import DCLHead, DCLWHead
 from tests.engine.test_train_loop import assert_identical, on
+from tests.runs import SIMCLR
 
 RESNET = dict(depth=18, stem_channels=8, base_channels=8)
 NARROW = dict(in_channels=64, hid_channels=16, out_channels=8)
@@ -129,6 +130,18 @@ def test_one_in_the_place_of_the_other_is_named(path):
         model = revert_sync_batchnorm(MODELS.build(model))
         with pytest.raises(TypeError, match=f'^{kind} {says}'):
             model(views, mode='loss')
+
+
+def test_our_simclr_and_a_head_under_moco_v3_say_what_to_write():
+    module = dict(SIMCLR, head=dict(type='mmdcl.DecoupledCrossEntropyLoss'))
+    with pytest.raises(TypeError, match=r"got Decoupled.*'mmdcl\.DCLHead'"):
+        MODELS.build(module)
+    cfg = upstream('mocov3/mocov3_resnet50_8xb512-amp-coslr-100e_in1k')
+    cfg.head = dict(type='mmdcl.DCLHead')
+    model = revert_sync_batchnorm(MODELS.build(cfg))
+    MessageHub.get_current_instance().update_info('max_iters', 4)
+    with pytest.raises(ValueError, match=r'MoCo v3 .*DecoupledCrossEntropyL'):
+        model(list(torch.rand(2, 4, 3, 32, 32)), mode='loss')
 
 
 def test_moco_v3_killed_and_resumed_equals_uninterrupted(tmp_path):
