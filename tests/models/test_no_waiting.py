@@ -1,4 +1,4 @@
-"""Nothing in a training step asks an accelerator for a number.
+"""Hardly anything in a training step asks an accelerator for a number.
 
 Seen on a CPU in two ways: by what a step there asks for, and by a step on
 the meta device, whose tensors have no numbers, so that asking is an error.
@@ -24,17 +24,24 @@ PACKAGE = Path(mmdcl.__file__).parent
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', '_unique2')
 WAITING += ('equal', 'nonzero_static', 'repeat_interleave')
 # Who asks on a CPU, where nobody is waited for: of an accelerator the first
-# does not, the second does every twentieth step.
+# does not, the second does every twentieth step, the third has labels on the
+# host.
 UNIT, SET = 'functional/unit.py', 'models/support_set.py'
+LABELS = 'functional/contrast_classes.py'
 ASKS_ON_CPU = {
     'SimCLR in tiles': {UNIT},
     'NNCLR': {SET},
     'NNCLR in tiles': {UNIT, SET},
     'NNCLR of 3 nearest': {SET, 'functional/neighbors.py'},
+    'MACL': {'models/rivals.py'},
+    'SupCon': {LABELS},
+    'SupCon in tiles': {UNIT, LABELS},
     "upstream's SimCLR": {'masked_select'},
 }
-# Who asks any device, and what for: of ours `nearest`, for ties among many.
+# Who asks any device, and what for: of ours `nearest` for ties among many,
+# and MACL for the mean that its temperature follows.
 ASKS_ANY = {
+    'MACL': 'item',
     'NNCLR of 3 nearest': 'nonzero',
     "upstream's SimCLR": 'masked_select',
 }
@@ -51,6 +58,11 @@ STEPS = {
     'NNCLR': dict(NNCLR, tile=0, head=dict(type='mmdcl.DCLWHead')),
     'NNCLR in tiles': dict(NNCLR, tile=2, support_set=SMALL_TILES),
     'NNCLR of 3 nearest': dict(NNCLR, tile=0, top_k=3),
+    'micro-batches': dict(SIMCLR, tile=0, micro_batch=2),
+    'DHEL': dict(SIMCLR, head=dict(type='mmdcl.DHELHead')),
+    'MACL': dict(SIMCLR, head=dict(type='mmdcl.MACLHead')),
+    'SupCon': dict(SIMCLR, type='mmdcl.SupCon', tile=0),
+    'SupCon in tiles': dict(SIMCLR, type='mmdcl.SupCon', tile=2),
     "upstream's SimCLR": dict(SIMCLR, type='mmpretrain.SimCLR'),
 }
 
@@ -125,5 +137,5 @@ def test_without_numbers_a_step_goes_through(name):
 @pytest.mark.usefixtures('_meta')
 @pytest.mark.parametrize('name', ASKS_ANY)
 def test_asking_is_noticed(name):
-    with pytest.raises(NotImplementedError, match=ASKS_ANY[name]):
+    with pytest.raises(RuntimeError, match=ASKS_ANY[name]):
         train(build(name, 'meta'), 'meta')
