@@ -167,26 +167,15 @@ def tool(script, *args):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='has a GPU')
-def test_two_processes_on_cpus_train_resume_and_test(tmp_path):
+def test_two_processes_on_cpus_train_and_resume(tmp_path):
     small = ['train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=256']
-    common = ['--work-dir', tmp_path, '--cfg-options']
+    common = ['--work-dir', tmp_path, '--no-report', '--cfg-options']
     train = [DIGITS, 2, *common, *small]
     tool('dist_train.sh', *train)
     more = [arg.replace('epochs=1', 'epochs=2') for arg in small]
     said = tool('dist_train.sh', DIGITS, 2, '--resume', *common, *more)
     assert 'after 1 epoch, 1 iteration' in ' '.join(said.split())
     assert said.count('  negatives ') == 1  # one rank shows its card
-    tool(
-        'dist_test.sh',
-        DIGITS,
-        tmp_path / 'epoch_2.pth',
-        2,
-        '--out',
-        tmp_path / 'metrics.json',
-        *common,
-        small[1],
-    )
-    assert 'k20/accuracy/top1' in (tmp_path / 'metrics.json').read_text()
 
 
 def test_fast_merges_what_fits_and_says_what_does_not(capsys):

@@ -29,23 +29,27 @@ def check_picture(path):
 
 
 def test_from_another_folder(work_dir, tmp_path):
-    def plot(*words):
-        return subprocess.run(
-            [sys.executable, '-m', 'mmdcl', 'plot', *words],
-            cwd=tmp_path,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-
-    done = plot('neighbors', str(work_dir), '--images', '60')
+    """Of all that others say as they are imported, nothing is seen."""
+    words = ['plot', 'neighbors', str(work_dir), '--images', '60']
+    done = subprocess.run(
+        [sys.executable, '-m', 'mmdcl', *words],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     written = [work_dir / 'plots' / f'neighbours.{x}' for x in ('png', 'svg')]
     assert done.stdout.splitlines() == [str(path) for path in written]
     assert done.stderr == ''
     check_picture(written[0])
     assert '✓' in written[1].read_text()
-    done = plot('views', str(work_dir), '--images', '2', '--out', 'a/v.png')
-    assert done.stdout == 'a/v.png\n'
+
+
+def test_views_of_a_run(work_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ['views', str(work_dir), '--images', '2', '--out', 'a/v.png']
+    main(words=['plot', *words])
+    assert capsys.readouterr().out == 'a/v.png\n'
     check_picture(tmp_path / 'a' / 'v.png')
 
 

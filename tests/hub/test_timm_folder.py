@@ -263,6 +263,8 @@ def test_inputs_of_small_images():
     none = (0.0,) * 3, (round(1 / 255, 10),) * 3
     assert inputs_of(config, 3) == Inputs(*none, 32, 1.0, 'nearest')
     assert inputs_of({}, 3) == Inputs(*none, 224, 0.875, 'bicubic')
+    with pytest.raises(ValueError, match='images in BGR'):
+        inputs_of(dict(channel_order='bgr'), 3)  # as an export says it
 
 
 def test_a_stem_is_never_made_narrower():
