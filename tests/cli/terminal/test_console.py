@@ -79,7 +79,7 @@ def quiet(place):
 
 @pytest.fixture(scope='module')
 def verbose(place):
-    flags = ['--work-dir', 'verbose', '--verbose']
+    flags = ['--work-dir', 'verbose', '--verbose', '--no-report']
     return said_by(place, 'train', 'small_loud.py', *flags)
 
 
@@ -167,7 +167,8 @@ def test_a_traceback_comes_with_what_was_held(place):
 
 
 def test_in_a_terminal_there_is_a_bar(place):
-    given = command(place, 'train', 'small.py', '--work-dir', 'bar')
+    words = ['train', 'small.py', '--work-dir', 'bar', '--no-report']
+    given = command(place, *words)
     here, there = pty.openpty()
     said = b''
     with subprocess.Popen(**dict(given, stderr=there), stdout=there) as ours:
