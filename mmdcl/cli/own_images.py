@@ -10,7 +10,8 @@ from ..engine.data_check import DataCheckHook
 
 # Said of the images to train on, these hold for the others, too.
 _COMMON = ('with_label', 'img_root', 'path_column', 'label_column')
-_COMMON += ('held_out', 'extensions', 'metainfo', 'classes')
+_COMMON += ('keep_unlabelled', 'held_out', 'extensions')
+_COMMON += ('metainfo', 'classes')
 
 
 def fit_to_labels(cfg: Config) -> None:

@@ -55,6 +55,8 @@ class Collection:
         if self.classes is not None:
             names = few(self.classes, 3)
             said += f', of {len(self.classes)} classes ({names})'
+            without = sum(label == -1 for *_, label in self.train)
+            said += f', {without:,} without a label' * bool(without)
         if not self.val:
             return f'{said}; {self.without_val}'
         number = f'{len(self.val):,}'
@@ -71,6 +73,7 @@ def collect(
     label_column: str | None = None,
     held_out: float = 0.1,
     extensions: tuple[str, ...] = EXTENSIONS,
+    keep_unlabelled: bool = False,
     classes: tuple[str, ...] | None = None,
 ) -> Collection:
     """All images of a folder, a list or a table, and their labels.
@@ -94,6 +97,7 @@ def collect(
             ('img_root', img_root),
             ('path_column', path_column),
             ('label_column', label_column),
+            ('keep_unlabelled', keep_unlabelled),
         ):
             if value:
                 raise UserValueError(
@@ -114,7 +118,8 @@ def collect(
         )
     rows = read_rows(data_root, path_column, label_column)
     root = img_root or os.path.dirname(data_root) or '.'
-    return _of_rows(rows, data_root, root, with_label, held_out, classes)
+    labels = with_label, keep_unlabelled
+    return _of_rows(rows, data_root, root, labels, held_out, classes)
 
 
 def _of_folder(
@@ -164,7 +169,7 @@ def _of_rows(
     rows: list[Row],
     file: str,
     root: str,
-    with_label: bool | None,
+    wanted: tuple[bool | None, bool],
     held_out: float,
     classes: tuple[str, ...] | None,
 ) -> Collection:
@@ -173,7 +178,7 @@ def _of_rows(
     rows = [row for row, x in zip(rows, splits, strict=True) if x]
     queries = [x == 'val' for x in splits if x]
     paths = paths_of(rows, file, root)
-    labels = labels_of(rows, file, with_label)
+    labels = labels_of(rows, file, *wanted)
     found = Collection(file)
     if other:
         found.passed_over = (
@@ -182,11 +187,11 @@ def _of_rows(
         )
     if labels is None:
         found.without_val = 'there are no labels' + (
-            ' in it' if with_label is None else ' wanted (`with_label=False`)'
+            ' in it' if wanted[0] is None else ' wanted (`with_label=False`)'
         )
-    elif len(set(labels)) == 1:
+    elif len(names := {*labels} - {''}) == 1:
         raise UserValueError(
-            f'all images in {file} have the same label, {labels[0]!r}, of '
+            f'all images in {file} have the same label, {names.pop()!r}, of '
             'which kNN has nothing to tell; leave the labels out, or set '
             '`with_label=False` of the dataset'
         )
@@ -217,7 +222,11 @@ def _fill(
         ]
         return
     found.classes, numbers = _numbered(labels, classes, root)
-    out = queries if any(queries) else held_out_of(paths, labels, share)
+    if any(queries):
+        _refuse_unlabelled_queries(root, paths, labels, queries)
+        out = queries
+    else:
+        out = held_out_of(paths, labels, share)
     images = _labelled(root, paths, labels, numbers)
     for image, is_out in zip(images, out, strict=True):
         (found.val if is_out else found.train).append(image)
@@ -229,14 +238,26 @@ def _fill(
         )
 
 
+def _refuse_unlabelled_queries(
+    root: str, paths: list[str], labels: list[str], queries: Sequence[bool]
+) -> None:
+    found = zip(paths, labels, queries, strict=True)
+    without = [path for path, label, is_out in found if is_out and not label]
+    if without:
+        raise UserValueError(
+            f'{len(without)} images in {root} of the split val have no label, '
+            f'so kNN cannot tell whether it is right: {few(without)}'
+        )
+
+
 def _numbered(
     labels: list[str], classes: tuple[str, ...] | None, root: str
 ) -> tuple[tuple[str, ...], dict[str, int]]:
-    names = sorted(set(labels))
+    names = sorted({*labels} - {''})
     if all(x.isdecimal() for x in names):
         names.sort(key=int)
     numbers = number_classes(names, classes, root)
-    return tuple(classes or names), numbers
+    return tuple(classes or names), {**numbers, '': -1}
 
 
 def _labelled(

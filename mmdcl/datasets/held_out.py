@@ -18,7 +18,7 @@ def held_out_of(
 
     Args:
         paths: Relative ones, of all images.
-        labels: Their classes.
+        labels: Their classes; '' where there is none, which is not held out.
         share: In [0, 1).
     """
     while share * len(paths) > _MOST:
@@ -26,10 +26,14 @@ def held_out_of(
     if not share:
         return [False] * len(paths)
     places = [_place(path) for path in paths]
-    out = [place < share for place in places]
+    out = [
+        place < share and label != ''
+        for place, label in zip(places, labels, strict=True)
+    ]
     of_class: dict[str, list[int]] = {}
     for i, label in enumerate(labels):
         of_class.setdefault(label, []).append(i)
+    of_class.pop('', None)
     for members in of_class.values():
         number = sum(out[i] for i in members)
         least = min(members, key=places.__getitem__)

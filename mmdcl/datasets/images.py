@@ -49,6 +49,9 @@ class Images(BaseDataset):
             called path, file, image or filename.
         label_column: Column of labels in a table. Default: the one that is
             called label, class or category, if there is one.
+        keep_unlabelled: Lines without a label, or with -1, are images
+            without one, whose ``gt_label`` is -1, as :class:`mmdcl.SupCon`
+            takes it. Default: a list or table of such and others is refused.
         held_out: Share of each class that is held out, in [0, 1). It is
             halved until it is not more than 5,000 images.
         extensions: Of images in folders.
@@ -69,6 +72,7 @@ class Images(BaseDataset):
         img_root: str | None = None,
         path_column: str | None = None,
         label_column: str | None = None,
+        keep_unlabelled: bool = False,
         held_out: float = 0.1,
         extensions: tuple[str, ...] = EXTENSIONS,
         **kwargs,
@@ -76,6 +80,7 @@ class Images(BaseDataset):
         require_one_of('split', split, ('train', 'val', 'all'))
         if with_label is not None:
             require_flag('with_label', with_label)
+        require_flag('keep_unlabelled', keep_unlabelled)
         require_number('held_out', held_out, least=0)
         if held_out >= 1:
             raise UserValueError(
@@ -88,6 +93,7 @@ class Images(BaseDataset):
             img_root=img_root,
             path_column=path_column,
             label_column=label_column,
+            keep_unlabelled=keep_unlabelled,
             held_out=held_out,
             extensions=tuple(extensions),
         )

@@ -73,9 +73,14 @@ def _refuse(
 
 
 def labels_of(
-    rows: list[Row], file: str, with_label: bool | None
+    rows: list[Row],
+    file: str,
+    with_label: bool | None,
+    keep_unlabelled: bool = False,
 ) -> list[str] | None:
     """The label of each row; ``None`` if there are none, or none are wanted.
+
+    With ``keep_unlabelled`` that of a row without one, or with -1, is ''.
 
     Raises:
         ValueError: Some rows have one and some not, or none has one, but
@@ -83,7 +88,11 @@ def labels_of(
     """
     if with_label is False:
         return None
-    without = [not row.label for row in rows]
+    labels = [
+        '' if keep_unlabelled and row.label == '-1' else row.label
+        for row in rows
+    ]
+    without = [not label for label in labels]
     if all(without):
         if with_label:
             raise UserValueError(
@@ -92,14 +101,16 @@ def labels_of(
                 'a table'
             )
         return None
-    _refuse(
-        rows,
-        without,
-        UserValueError,
-        lambda n, names: (
-            f'{n} of {len(rows)} images in {file} have no label, the others '
-            f'have one: {names}; complete the labels, or set '
-            '`with_label=False` of the dataset'
-        ),
-    )
-    return [row.label for row in rows]
+    if not keep_unlabelled:
+        _refuse(
+            rows,
+            without,
+            UserValueError,
+            lambda n, names: (
+                f'{n} of {len(rows)} images in {file} have no label, the '
+                f'others have one: {names}; complete the labels, or set '
+                '`with_label=False` of the dataset, or for mmdcl.SupCon '
+                '`keep_unlabelled=True`'
+            ),
+        )
+    return labels

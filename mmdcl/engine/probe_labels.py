@@ -58,8 +58,10 @@ def labels_of(batch: Any, classes: int) -> Tensor:
         )
     found = torch.cat(labels).cpu()
     if not 0 <= int(found.min()) <= int(found.max()) < classes:
+        without = int(found.min()) < 0
         raise UserValueError(
             f'mmdcl.LinearProbeHook knows of {classes} classes, but a label '
-            f'is {int(found.max())}; set its `num_classes`'
+            f'is {int(found.min() if without else found.max())}; '
+            + ('remove the hook' if without else 'set its `num_classes`')
         )
     return found

@@ -78,6 +78,19 @@ def test_images_of_which_a_tenth_has_a_label(place):
     assert not logged(place / 'work_dirs/half', 'npc_multiplier')
 
 
+def test_a_table_of_which_half_has_labels(photos):
+    rows = [
+        f'photos/train/{name}/{i}.jpg,{name if i < 3 else ""}'
+        for name in ('cat', 'dog', 'fox')
+        for i in range(4)
+    ]
+    photos.joinpath('table.csv').write_text('\n'.join(['path,label', *rows]))
+    options = [*SMALL, *VALIDATED, '--work-dir', 'half']
+    said = typed('dataset.keep_unlabelled=True', photos, *options)
+    assert 'of 3 classes (cat, dog, fox), 3 without a label' in said
+    assert logged(photos / 'half', 'loss')
+
+
 def test_images_without_labels(photos):
     """Of any depth; one of them is empty, and so is named."""
     for i, path in enumerate(sorted(photos.glob('photos/train/*/*.jpg'))):

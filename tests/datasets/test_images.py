@@ -263,3 +263,46 @@ def test_arguments_are_checked(tmp_path):
         collect(str(files(tmp_path / 'empty', 'x.txt')))
     with pytest.raises(ValueError, match='local folders and lists, not s3'):
         collect('s3://x')
+
+
+def half_labelled(tmp_path, header='path,label', val=''):
+    classes(tmp_path, each=20)
+    rows = [
+        f'{x}/{i}.jpg,{x if i < 12 else ("-1" if i % 2 else "")}{val}'
+        for x in ('ant', 'bee')
+        for i in range(20)
+    ]
+    table = tmp_path / 'table.csv'
+    table.write_text('\n'.join([header, *rows]))
+    return table
+
+
+def test_lines_without_a_label_may_be_kept(tmp_path):
+    table = half_labelled(tmp_path)
+    with pytest.raises(ValueError, match=r'8 of 40 .*`keep_unlabelled=True`'):
+        taken('train', table)
+    train = taken('train', table, keep_unlabelled=True)
+    val = taken('val', table, keep_unlabelled=True)
+    assert len(train) + len(val) == 40
+    assert set(val.values()) == {0, 1}  # kNN has to know
+    for path, label in train.items():
+        name, number = os.path.split(path.removesuffix('.jpg'))
+        known = int(number) < 12
+        assert label == (('ant', 'bee').index(name) if known else -1)
+    found = collect(str(table), keep_unlabelled=True)
+    assert found.classes == ('ant', 'bee')
+    assert 'of 2 classes (ant, bee), 16 without a label' in found.sentence()
+
+
+def test_unlabelled_lines_that_cannot_be_kept(tmp_path):
+    keep = dict(keep_unlabelled=True)
+    table = half_labelled(tmp_path, 'path,label,split', ',val')
+    whole = table.read_text().replace(',ant,val', ',ant,train')
+    table.write_text(whole)
+    with pytest.raises(ValueError, match=r'16 images .* split val have no'):
+        taken('train', table, **keep)
+    table.write_text('path,label\nant/1.jpg,a\nant/2.jpg,\n')
+    with pytest.raises(ValueError, match="have the same label, 'a', of"):
+        taken('train', table, **keep)
+    with pytest.raises(ValueError, match='`keep_unlabelled` is for lists and'):
+        taken('train', tmp_path, **keep)
