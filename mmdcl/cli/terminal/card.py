@@ -26,6 +26,7 @@ def card_of_training(runner: Any, note: str) -> str:
     processes, here = get_world_size(), recipe.batch_size(loader)
     images = here * processes
     each = f'{count(processes, "process", "es")} x {here}'
+    each = ', '.join(filter(None, [each, recipe.micro_batches(runner)]))
     return _card(
         *_config(runner),
         ('data', recipe.data(loader.dataset)),

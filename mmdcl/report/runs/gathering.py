@@ -145,6 +145,7 @@ _FACTS: dict[str, Callable[[Any], Any]] = {
     'images': _images,
     'classes': _classes,
     'batch': lambda runner: _batch(runner) or None,
+    'micro_batches': recipe.micro_batches,
     'processes': lambda runner: get_world_size(),
     'negatives': _negatives,
     'negatives_text': lambda runner: recipe.negatives(

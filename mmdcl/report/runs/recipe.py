@@ -10,6 +10,8 @@ from mmpretrain.models import SimCLR as UpstreamSimCLR
 from torch import nn
 
 from ...engine.knn import KNNValLoop
+from ...engine.micro_batches import MicroBatchHook
+from ...engine.model import model_of
 from ...models import NNCLR, DHELHead, SimCLR
 from .paths import path_from_here
 from .view_count import count_views
@@ -54,6 +56,17 @@ def batch_size(loader: Any) -> int:
     """Images of a batch of this process; 0 if it is not known."""
     sampler = getattr(loader, 'batch_sampler', None)
     return loader.batch_size or getattr(sampler, 'batch_size', None) or 0
+
+
+def micro_batches(runner: Any) -> str:
+    """What the backbone computes at a time; '' if it is all at once."""
+    size = getattr(model_of(runner), 'micro_batch', None)
+    if size:
+        return f'micro-batches of {size:,}'
+    for hook in runner.hooks:
+        if isinstance(hook, MicroBatchHook):
+            return f'micro-batches of {count(hook.size, "row")}'
+    return ''
 
 
 def network(model: nn.Module, trained: bool = True) -> str:

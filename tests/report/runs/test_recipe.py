@@ -1,5 +1,7 @@
 """What the card says of configs, of mmdcl and of others."""
 
+from types import SimpleNamespace
+
 import pytest
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
@@ -8,7 +10,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmdcl.cli.terminal.card import card_of_training
+from mmdcl.report.page.sections.card import _batch
 from mmdcl.report.runs import recipe
+from mmdcl.report.runs.config_facts import facts_of_config
 from mmdcl.report.runs.view_count import count_views
 from tests.runs import BACKBONE, NECK, NNCLR, SIMCLR, VIEWS, loader, runner
 
@@ -58,6 +62,18 @@ def test_negatives_of_multi_crop():
     assert count_views(dict(pipeline=[dict(num_views='2')])) == 0
 
 
+@pytest.mark.parametrize('size', [None, 16])
+def test_micro_batches_in_the_card(size):
+    model = dict(SIMCLR, micro_batch=size)
+    run = SimpleNamespace(model=MODELS.build(dict(model)), hooks=[])
+    said = recipe.micro_batches(run)
+    assert said == ('' if size is None else 'micro-batches of 16')
+    found = facts_of_config(dict(model=model))
+    assert found.get('micro_batches', '') == said
+    found |= dict(batch=64, processes=2)
+    assert _batch(found) == f'64 (2 processes x 32{", " * bool(said)}{said})'
+
+
 def test_what_is_not_known_is_left_out():
     assert recipe.loss(None) == ''
     assert recipe.optimizer(OptimWrapperDict()) == ''
@@ -73,6 +89,7 @@ def test_a_run_in_iterations_with_two_rates(tmp_path):
             'train', VIEWS, sampler=dict(type='InfiniteSampler')
         ),
         train_cfg=dict(by_epoch=False, max_iters=3000, val_interval=1000),
+        custom_hooks=[dict(type='mmdcl.MicroBatchHook', size=24)],
         optim_wrapper=dict(
             optimizer=dict(type='SGD', lr=0.3),
             paramwise_cfg=dict(custom_keys={'neck': dict(lr_mult=0.1)}),
@@ -93,6 +110,7 @@ def test_a_run_in_iterations_with_two_rates(tmp_path):
     with pytest.raises(StopIteration):
         run.train()
     for row in (
+        'batch       64 images (1 process x 64, micro-batches of 24 rows)',
         'negatives   24 for each anchor (the queue)',
         'loss        ContrastiveHead, CrossEntropyLoss, temperature 0.2',
         'optimizer   SGD, lr 0.3 (some parameters 0.03)',

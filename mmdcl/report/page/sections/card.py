@@ -90,12 +90,15 @@ def _batch(found: dict[str, Any]) -> str:
         whole_or_none(found.get(key))
         for key in ('batch_of_a_process', 'batch', 'processes')
     )
+    more = str(found.get('micro_batches') or '')
     if batch is None:
-        return f'{number(each)} for each process' if each else ''
-    text = number(batch)
+        more = f', {more}' * bool(more)
+        return f'{number(each)} for each process{more}' if each else ''
+    several = []
     if processes and processes > 1:
-        text += f' ({processes} processes x {number(batch / processes)})'
-    return text
+        several = [f'{processes} processes x {number(batch / processes)}']
+    inside = ', '.join(several + [more] * bool(more))
+    return number(batch) + (f' ({inside})' if inside else '')
 
 
 def _negatives(found: dict[str, Any]) -> str:
