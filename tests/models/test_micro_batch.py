@@ -1,6 +1,5 @@
 """Micro-batches: exact for every algorithm, over ranks, and told in time."""
 
-from copy import deepcopy
 
 import pytest
 import torch
@@ -10,7 +9,6 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mmdcl.models import NNCLR, SimCLR, SupCon
-from mmdcl.models.micro_batch import micro_batch_problem
 from tests.models.test_nnclr import Predictor
 from tests.models.test_simclr import HEADS
 from tests.ranks import on_ranks
