@@ -5,7 +5,6 @@ Letters: ``N`` anchors on this process, ``K`` negatives of an anchor.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import NoReturn
 
 import torch
 from mmengine.model import BaseModule
@@ -13,12 +12,12 @@ from torch import Tensor
 
 from .. import functional
 from ..arguments import require_flag, require_number
-from ..errors import UserTypeError, UserValueError
 from ..functional.unit import full_precision
 from ..registry import MODELS
+from .misplaced import NoLossModule, require_cosines
 
 
-class ContrastiveRowHead(BaseModule):
+class ContrastiveRowHead(NoLossModule, BaseModule):
     """What the heads share: rows to a scalar, the mean over all processes.
 
     Two ways in. ``loss(pos, neg)`` is the seam of upstream's SimCLR, MoCo and
@@ -70,34 +69,10 @@ class ContrastiveRowHead(BaseModule):
         Raises:
             ValueError: Shapes do not fit, or there is no negative.
         """
-        if pos.ndim not in (1, 2) or pos.numel() != len(pos):
-            raise UserValueError(
-                f'`pos` must be (N,) or (N, 1), got {tuple(pos.shape)}; '
-                'MoCo v3 hands features to its own head, in which '
-                "loss=dict(type='mmdcl.DecoupledCrossEntropyLoss') is DCL"
-            )
-        if neg.shape[:1] != pos.shape[:1]:
-            raise ValueError(
-                '`neg` must be (N, K) with the N of `pos`, got '
-                f'{tuple(neg.shape)} for `pos` {tuple(pos.shape)}'
-            )
+        require_cosines(pos, neg)
         with torch.autocast(pos.device.type, enabled=False):
             s = functional.log_sum_negatives(neg, self.temperature)
             return self.loss_from_rows(full_precision(pos).flatten(), s)
-
-    @classmethod
-    def wrong_under(cls) -> dict[str, str]:
-        """What is wrong with it under a key of a config."""
-        said = (
-            f'{cls.__name__} is a head and stands where a loss module '
-            "belongs; write loss=dict(type='mmdcl.DecoupledCrossEntropyLoss')"
-            ' there, or for DCLW mmdcl.WeightedDecoupledCrossEntropyLoss and '
-            'for InfoNCE CrossEntropyLoss'
-        )
-        return dict(loss=said)
-
-    def forward(self, *_: Tensor) -> NoReturn:
-        raise UserTypeError(self.wrong_under()['loss'])
 
     def extra_repr(self) -> str:
         return f'temperature={self.temperature}'

@@ -3,20 +3,18 @@
 Letters: ``N`` anchors on this process, ``M`` columns, one of them positive.
 """
 
-from typing import NoReturn
-
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
 from .. import functional
 from ..arguments import require_number
-from ..errors import UserTypeError
 from ..registry import MODELS
 from .heads import ContrastiveRowHead, DCLHead, DCLWHead
+from .misplaced import NoHead
 
 
-class ContrastiveCrossEntropy(BaseModule):
+class ContrastiveCrossEntropy(NoHead, BaseModule):
     """Logits and labels to a head's loss, which has its own temperature of 1.
 
     Logits are divided by the temperature already, so the head gets them as
@@ -49,21 +47,6 @@ class ContrastiveCrossEntropy(BaseModule):
         with torch.autocast(logits.device.type, enabled=False):
             rows = functional.split_logits(logits, labels)
             return self.loss_weight * self.head.loss_from_rows(*rows)
-
-    @classmethod
-    def wrong_under(cls) -> dict[str, str]:
-        """What is wrong with it under a key of a config."""
-        name = cls.__name__
-        said = (
-            f'{name} is a loss module and stands where a head belongs; write '
-            "head=dict(_delete_=True, type='mmdcl.DCLHead', temperature=0.1) "
-            'there, or for DCLW mmdcl.DCLWHead, and in MoCo v3 '
-            f"head=dict(loss=dict(type='mmdcl.{name}'))"
-        )
-        return dict(head=said)
-
-    def loss(self, *_: Tensor) -> NoReturn:
-        raise UserTypeError(self.wrong_under()['head'])
 
     def extra_repr(self) -> str:
         return f'loss_weight={self.loss_weight}'
