@@ -3,14 +3,15 @@
     pip install -c constraints.txt '.[onedl,bench]'
     python tools/speed/loss.py --json loss.json
     python tools/speed/loss.py --peers tiles dense --images 8 16 32 64
-    python tools/speed/loss.py --peers mmdcl supcon
+    python tools/speed/loss.py --peers mmdcl supcon six
 
 DCL of two views by mmdcl (as `mmdcl.SimCLR` computes it), by the whole matrix
 (`tile=0`), and by lightly; and the InfoNCE of mmpretrain's `SimCLR`. `supcon`
-is the contrast of ten classes of equal size, as `mmdcl.SupCon` has it. Rounds
-of all are interleaved, and medians of process CPU time (on a GPU: of time
-between synchronisations) are shown. Memory is the peak beyond the embeddings,
-in a process of its own. The error is that of the gradient against float64.
+is the contrast of ten classes of equal size, as `mmdcl.SupCon` has it, and
+`six` that of six views, as of multi-crop. Rounds of all are interleaved, and
+medians of process CPU time (on a GPU: of time between synchronisations) are
+shown. Memory is the peak beyond the embeddings, in a process of its own. The
+error is that of the gradient against float64.
 """
 
 import contextlib
@@ -45,6 +46,16 @@ def supcon() -> Callable:
     def loss(view1: Tensor, view2: Tensor) -> Tensor:
         views, labels = (view1, view2), torch.arange(len(view1)) % 10
         pos, s, _ = class_contrast(views, labels, TEMPERATURE)
+        return dcl(pos, s, TEMPERATURE).mean()
+
+    return loss
+
+
+def six() -> Callable:
+    from mmdcl.functional import dcl, view_contrast
+
+    def loss(view1: Tensor, view2: Tensor) -> Tensor:
+        pos, s, _ = view_contrast((view1, view2) * 3, TEMPERATURE)
         return dcl(pos, s, TEMPERATURE).mean()
 
     return loss
@@ -96,11 +107,12 @@ PEERS = {
     'dense': lambda: mmdcl(0),
     'tiles': lambda: mmdcl(256),  # also where `mmdcl` does not choose them
     'supcon': supcon,
+    'six': six,
     'lightly': lightly,
     'mmpretrain': mmpretrain,
 }
 # What another loss than DCL of two views has is no error.
-OTHERS = ('supcon', 'mmpretrain')
+OTHERS = ('supcon', 'six', 'mmpretrain')
 
 
 def embeddings(images: int, width: int, device: str) -> list[Tensor]:
