@@ -45,6 +45,7 @@ class BatchViewsHook(DeviceViewsHook):
     def __init__(self, batched: bool = True) -> None:
         require_flag('batched', batched)
         self.batched = batched
+        self._views: BatchViews | None = None
 
     def before_train(self, runner) -> None:
         loader = runner.train_dataloader
@@ -54,6 +55,7 @@ class BatchViewsHook(DeviceViewsHook):
         if getattr(addressed, 'gives_addresses', False):
             dataset = addressed.dataset
         if isinstance(dataset, BatchViews):  # training goes on
+            self._views = dataset
             return
         why = why_not(dataset) if self.batched else 'batched=False'
         if why:
@@ -61,7 +63,7 @@ class BatchViewsHook(DeviceViewsHook):
             super().before_train(runner)
             return
         device = torch.device(get_device())
-        views = BatchViews(dataset, device)
+        views = self._views = BatchViews(dataset, device)
         # DataLoader allows no change of these, which concerns loaders that
         # already run.
         vars(loader).update(
@@ -78,3 +80,11 @@ class BatchViewsHook(DeviceViewsHook):
             f'views: {len(views):,} images in memory, all of a batch at a '
             f'time on {device}'
         )
+
+    def before_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
+        if self._views is None:
+            super().before_train_iter(runner, batch_idx, data_batch)
+        elif data_batch is not None:
+            data_batch['inputs'] = self._views.views(data_batch['inputs'])

@@ -177,7 +177,7 @@ def why_not(dataset: Any) -> str:
 
 
 class BatchViews(Dataset):
-    """A dataset whose batches come whole, their views on a device.
+    """A dataset whose batches come whole, and what makes their views.
 
     Args:
         dataset: As :func:`why_not` accepts it.
@@ -233,7 +233,17 @@ class BatchViews(Dataset):
         self._expected, self._ready = batches, []
 
     def __getitems__(self, addresses: list) -> dict:
-        """A batch; see :func:`~mmdcl.views.addressed.keys_of`."""
+        """A batch, as `inputs` what :meth:`views` makes its views of."""
+        numbers = [x[-1] if isinstance(x, tuple) else x for x in addresses]
+        samples = Samples(numbers, self._sample)
+        return dict(inputs=addresses, data_samples=samples)
+
+    def views(self, addresses: list) -> list[Tensor]:
+        """All views ``(B, C, H, W)`` of a batch, in float32.
+
+        Args:
+            addresses: As of :func:`~mmdcl.views.addressed.keys_of`.
+        """
         if self._ready[:1] and self._ready[0][0] is addresses:
             return self._ready.pop(0)[1]
         together = [addresses]
@@ -244,7 +254,7 @@ class BatchViews(Dataset):
         return self._ready.pop(0)[1]
 
     @torch.no_grad()
-    def _made(self, batches: list[list]) -> list[dict]:
+    def _made(self, batches: list[list]) -> list[list[Tensor]]:
         addresses = [x for batch in batches for x in batch]
         sizes = [len(batch) for batch in batches]
         keys = keys_of(addresses)
@@ -254,14 +264,7 @@ class BatchViews(Dataset):
             for recipe in self._recipes
             for view in recipe.make(images, keys)
         ]
-        parts = np.split(images, np.cumsum(sizes[:-1]))
-        return [
-            dict(
-                inputs=list(inputs),
-                data_samples=Samples(part.tolist(), self._sample),
-            )
-            for *inputs, part in zip(*views, parts, strict=True)
-        ]
+        return [list(of_batch) for of_batch in zip(*views, strict=True)]
 
     def _sample(self, index: int) -> Any:
         return self._pack(dict(self._infos[index]))['data_samples']

@@ -199,7 +199,8 @@ def _turns(names: list[str], args, steps: int) -> dict[str, list[float]]:
         work = (name, theirs, args, steps)
         context.Process(target=_work, args=work, daemon=True).start()
         theirs.close()
-        _told(pipes[name], name)  # it is ready
+    for name, pipe in pipes.items():
+        _told(pipe, name)  # it is ready
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(args.rounds + 1):
         for name, pipe in pipes.items():
