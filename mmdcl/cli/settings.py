@@ -209,8 +209,7 @@ def _part_problems(part: Part) -> Iterator[str]:
                     f'"{value}" ({kind})'
                 )
         elif not takes.open:
-            own = {*takes.known, *part.extra}
-            own = sorted(x for x in own if not x.startswith('_'))
+            own = sorted(x for x in takes.known if not x.startswith('_'))
             near = _near(name, own)
             yield (
                 f'{part.path}.{name}: {part.name} takes no `{name}`'
