@@ -16,10 +16,11 @@ from mmpretrain.datasets.transforms import (
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..errors import UserTypeError
 from . import batched
 from .addressed import keys_of, uniforms
 from .crops import FILTERS, Crops, rotated
-from .operators import FLIPS, Step, apply_in_place
+from .operators import FLIPS, Step, apply_in_place, sent
 
 # Pixels of views that are made at once: few of them cost as much as these.
 _AT_ONCE = 2**19
@@ -127,7 +128,7 @@ class ViewRecipe:
                     part, angle[here], transform.scale, transform.pad_val
                 )
             apply_in_place(part, steps[here], bgr=True)
-            done.index_copy_(0, torch.from_numpy(here).to(pool.device), part)
+            done.index_copy_(0, sent(here, pool.device), part)
         return list(done.split(len(keys)))
 
     def pixels(self) -> int:
@@ -205,7 +206,11 @@ class BatchViews(Dataset):
         shapes = {(x.shape, str(x.dtype)) for x in images}
         (shape, dtype), *others = shapes
         if others or len(shape) != 3 or shape[2] != 3 or dtype != 'uint8':
-            raise TypeError(f'images of {shapes}')
+            raise UserTypeError(
+                'mmdcl.BatchViewsHook needs images of three channels of uint8 '
+                f'and of one size, got {sorted(shapes)[:3]}; set '
+                '`default_hooks.views.batched=False`'
+            )
         # Rows lie together: they are what crops are made of first.
         pool = torch.from_numpy(np.stack(images)).permute(0, 1, 3, 2)
         pool = pool.contiguous().to(device)

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .operators import sent
+
 
 def _line(x: np.ndarray) -> np.ndarray:
     return np.maximum(1 - np.abs(x), 0)
@@ -78,14 +80,6 @@ def matrices(
     weights *= inside[:, None]
     weights /= weights.sum(-1, keepdims=True)
     return weights.astype(np.float32)
-
-
-def sent(array: np.ndarray, device: torch.device) -> Tensor:
-    """To a device, for which the host need not wait."""
-    here = torch.from_numpy(np.ascontiguousarray(array))
-    if device.type == 'cuda':
-        here = here.pin_memory()
-    return here.to(device, non_blocking=True)
 
 
 class Side:

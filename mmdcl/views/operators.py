@@ -255,21 +255,22 @@ def _parts(steps: np.ndarray) -> np.ndarray:
     return parts
 
 
+def sent(array: np.ndarray, device: torch.device) -> Tensor:
+    """To a device, for which the host need not wait."""
+    here = torch.from_numpy(np.ascontiguousarray(array))
+    if device.type == 'cuda':
+        here = here.pin_memory()
+    return here.to(device, non_blocking=True)
+
+
 def apply_in_place(images: Tensor, steps: np.ndarray, bgr: bool) -> None:
     device = images.device
     groups = list(_groups(steps))
     if not groups:
         return
-
-    def sent(array: np.ndarray) -> Tensor:
-        there = torch.from_numpy(array)
-        if device.type == 'cuda':  # so that the host need not wait
-            there = there.pin_memory()
-        return there.to(device, non_blocking=True)
-
-    values, parts = sent(steps), sent(_parts(steps))
+    values, parts = sent(steps, device), sent(_parts(steps), device)
     indices = torch.split(
-        sent(np.concatenate([group.index for group in groups])),
+        sent(np.concatenate([group.index for group in groups]), device),
         [len(group.index) for group in groups],
     )
     for group, index in zip(groups, indices, strict=True):
