@@ -115,6 +115,12 @@ def address(loader: DataLoader, loop: Any) -> None:
     vars(loader)['dataset'] = _Addressed(loader.dataset)
 
 
+def indices_of(loader: DataLoader) -> Any:
+    """Batches of indices, of which a loop may have made addresses."""
+    batches = loader.batch_sampler
+    return batches._batches if isinstance(batches, _Batches) else batches
+
+
 def sampler_of(loader: DataLoader) -> Any:
     """What the order of the images comes from."""
     # Beside a batch sampler `loader.sampler` is one that nobody asks.

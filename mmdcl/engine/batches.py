@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from mmengine.dataset import InfiniteSampler
-from torch.utils.data import DataLoader, IterableDataset
+from mmengine.dist import all_gather_object
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
-from .addresses import sampler_of
+from .addresses import indices_of, sampler_of
 
 
 class Batches(NamedTuple):
@@ -35,3 +36,14 @@ def batches_of(loader: DataLoader) -> Batches | None:
     if rest and not getattr(batches, 'drop_last', False):
         full = isinstance(sampler_of(loader), InfiniteSampler)
     return Batches(len(loader), size if full else rest, size, images)
+
+
+def are_equal(loader: DataLoader) -> bool:
+    """Whether all processes hold as many images in every batch, surely.
+
+    Called on all processes alike.
+    """
+    plain = type(indices_of(loader)) is BatchSampler
+    own = batches_of(loader) if plain else None
+    every = all_gather_object(own)
+    return own is not None and all(x == own for x in every)

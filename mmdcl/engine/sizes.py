@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from ..errors import UserValueError
 from ..registry import HOOKS
-from .batches import batches_of
+from .batches import are_equal, batches_of
 from .data_check import leaves
 from .micro_batches import check_micro_batch
 from .model import model_of
@@ -22,7 +22,9 @@ class SizesHook(Hook):
     Refuses batches, the last of an epoch included, that have fewer images
     than the model contrasts, over all processes; or that ``micro_batch`` of
     the model does not divide; and a kNN validation that asks for more
-    neighbours than its bank has images.
+    neighbours than its bank has images. Models that ask each other in every
+    step how many images each process holds (``equal_batches``) are told where
+    all hold as many.
 
     Raises:
         ValueError: On all processes; the message says what to set.
@@ -35,6 +37,8 @@ class SizesHook(Hook):
         loader = runner.train_loop.dataloader
         check_smallest_batch(loader, model)
         check_micro_batch(loader, model)
+        if hasattr(model, 'equal_batches'):
+            model.equal_batches = are_equal(loader)
         loop = runner.val_loop
         if hasattr(loop, 'ks') and max(loop.ks) > _surely(runner):
             _ = loop.bank_loader  # which counts

@@ -5,8 +5,9 @@ from copy import deepcopy
 import pytest
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import Hook
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader
 
+from mmdcl.engine.batches import are_equal
 from mmdcl.engine.sizes import check_smallest_batch
 from tests.ranks import on_ranks
 from tests.runs import NNCLR, PLAIN, SIMCLR, VIEWS, loader, runner
@@ -104,3 +105,34 @@ def test_processes_count_together_and_refuse_together(
     said = on_ranks(2, _refused, images, round_up)
     assert said[0] == said[1]
     assert ('the last batch of each epoch has 1' in said[0]) == refused
+
+
+def _equal(rank, images, round_up, grouped):
+    data = list(range(images))
+    sampler = DefaultSampler(data, shuffle=False, round_up=round_up)
+    if grouped:  # may give batches of any size
+        kind = type('Grouped', (BatchSampler,), {})
+        batches = kind(sampler, 4, drop_last=False)
+        return are_equal(DataLoader(data, batch_sampler=batches))
+    return are_equal(DataLoader(data, 4, sampler=sampler))
+
+
+@pytest.mark.parametrize(
+    ('images', 'round_up', 'grouped', 'equal'),
+    [
+        (10, False, False, True),  # 5 and 5: 4, then 1
+        (9, True, False, True),
+        (9, False, False, False),
+        (10, False, True, False),
+    ],
+)
+def test_processes_hold_as_many(images, round_up, grouped, equal):
+    assert on_ranks(2, _equal, images, round_up, grouped) == [equal] * 2
+
+
+def test_a_model_is_told_that_sizes_are_equal(tmp_path):
+    hooks = [dict(type='mmdcl.SizesHook')]
+    run = runner(tmp_path, custom_hooks=hooks)
+    assert not run.model.equal_batches
+    run.train()
+    assert run.model.equal_batches
