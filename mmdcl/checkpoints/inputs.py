@@ -54,6 +54,7 @@ def _view(config: Mapping[str, Any]) -> _View:
     for loader in reversed(LOADERS):
         dataset = part(config, loader, 'dataset')
         edge = size = None
+        cropped = 0
         interpolation = 'bilinear'  # mmcv's default
         for step in steps_of(dataset):
             kind = short_name(step.get('type'))
@@ -62,7 +63,9 @@ def _view(config: Mapping[str, Any]) -> _View:
                 interpolation = named if named in _PILLOW else interpolation
             if kind == 'ResizeEdge':
                 edge = _side(step.get('scale'))
-            elif kind in ('CenterCrop', 'RandomResizedCrop', 'Resize'):
+            elif kind == 'RandomResizedCrop':  # of several views the largest
+                cropped = size = max(cropped, _side(step.get('scale')) or 0)
+            elif kind in ('CenterCrop', 'Resize'):
                 size = _side(step.get('crop_size', step.get('scale')))
         if size:
             crop = min(1.0, size / edge) if edge else 1.0

@@ -263,6 +263,11 @@ def test_inputs_of_small_images():
     none = (0.0,) * 3, (round(1 / 255, 10),) * 3
     assert inputs_of(config, 3) == Inputs(*none, 32, 1.0, 'nearest')
     assert inputs_of({}, 3) == Inputs(*none, 224, 0.875, 'bicubic')
+    sides = ((32, 32), 16)
+    crops = [[dict(type='RandomResizedCrop', scale=x)] for x in sides]
+    views = [dict(type='MultiView', num_views=[2, 4], transforms=crops)]
+    config = dict(train_dataloader=dict(dataset=dict(pipeline=views)))
+    assert inputs_of(config, 3).size == 32
     with pytest.raises(ValueError, match='images in BGR'):
         inputs_of(dict(channel_order='bgr'), 3)  # as an export says it
 
