@@ -196,6 +196,13 @@ SPEED = {
 }
 
 
+def test_small_runs_are_measured(place):
+    options = ['--batches', '8', '--rounds', '1']
+    options += ['--peers', 'mmdcl fast', 'model fast']
+    said = typed('speed/small.py', place, *options)
+    assert re.search(r'\n\| 8 \| mmdcl fast \| [\d.]+ \|', said)
+
+
 @pytest.mark.parametrize('part', SPEED)
 def test_what_measures_speed_runs(part, photos):
     instead, options = SPEED[part]
