@@ -8,6 +8,7 @@ from torch import func
 from torch.autograd import forward_ad, functional, grad, gradgradcheck
 
 from mmdcl.functional import (
+    class_contrast,
     dcl,
     gather_with_gradient,
     info_nce,
@@ -26,6 +27,9 @@ CONTRASTS = {
     'neighbours': lambda a, b, **kw: neighbor_contrast(a, b, b, a, **kw),
     'both views': lambda a, b, **kw: neighbor_contrast(
         a, b, b, a, both_views=True, **kw
+    ),
+    'classes': lambda a, b, **kw: class_contrast(
+        (a, b), torch.tensor([0, 1, 0, -1]), **kw
     ),
 }
 LOSSES = {'dcl': dcl, 'info_nce': info_nce}
