@@ -1,5 +1,5 @@
-# SimCLR with multi-crop and the decoupled contrastive loss: two views of 224 px
-# and six of 96 px, in the sizes and areas of SwAV (arXiv 2006.09882).
+# SimCLR with multi-crop and the decoupled contrastive loss: two views of
+# 224 px and six of 96 px, in the sizes and areas of SwAV (arXiv 2006.09882).
 _base_ = './dcl_resnet50_8xb32.py'
 
 train_dataloader = dict(

@@ -1,5 +1,5 @@
 # NNCLR with multi-crop and the decoupled contrastive loss, at CPU size: the
-# neighbours of the two views, against predictions of the four small crops, too.
+# neighbours of the two views, also against predictions of four small crops.
 _base_ = ['./nnclr-dcl_slimr18_1xb32_cifar10.py', './_base_/small_crop.py']
 
 train_dataloader = dict(
