@@ -25,10 +25,10 @@ def row(
 
 
 def contrastive(
-    loss: str, view1: Tensor, view2: Tensor, tau: float, **kwargs: Any
+    loss: str, view1: Tensor, view2: Tensor, *args: Any, **kwargs: Any
 ) -> Tensor:
     """Two views: mean over the 2N anchors; see :func:`views_contrastive`."""
-    return views_contrastive(loss, (view1, view2), tau, **kwargs)
+    return views_contrastive(loss, (view1, view2), *args, **kwargs)
 
 
 def views_contrastive(
