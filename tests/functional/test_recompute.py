@@ -120,13 +120,14 @@ def test_random_numbers_are_those_of_the_forward():
     torch.testing.assert_close(found, [p.grad for p in net.parameters()])
 
 
-def test_gradients_add_up_in_float32_under_autocast():
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_gradients_add_up_in_float32_under_autocast(dtype):
     """As near to float64 as one pass, which is not true of cached casts."""
     net, x = Net(), images(512)
     _, exact = step(deepcopy(net).double(), x.double())
 
     def error(size):
-        _, found = step(net, x, size, dtype=torch.bfloat16)
+        _, found = step(net, x, size, dtype=dtype)
         pairs = zip(found, exact, strict=True)
         return sum(F.mse_loss(a.double(), b) for a, b in pairs) ** 0.5
 
