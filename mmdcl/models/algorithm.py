@@ -83,9 +83,9 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
         """Refuse heads with a contrast of views of their own."""
         if type(self.head).contrast is not ContrastiveRowHead.contrast:
             raise UserTypeError(
-                f'mmdcl.{type(self.head).__name__} chooses negatives or the '
-                'temperature among views, and fits mmdcl.SimCLR alone, not '
-                f'mmdcl.{type(self).__name__}'
+                f'mmdcl.{type(self.head).__name__} has no form for '
+                f'mmdcl.{type(self).__name__}; use mmdcl.DCLHead, or '
+                'model.type=mmdcl.SimCLR'
             )
 
     def _lay_out(self, channels_last: bool) -> None:

@@ -143,7 +143,7 @@ def test_what_is_refused_as_it_is_built():
         build('info_nce')
     for name in ('DHELHead', 'MACLHead'):
         for positives in ('class', 'view'):
-            with pytest.raises(TypeError, match=f'{name}.*mmdcl.SimCLR alone'):
+            with pytest.raises(TypeError, match=f'{name}.*=mmdcl.SimCLR'):
                 SupCon(
                     Flat(),
                     nn.Identity(),
