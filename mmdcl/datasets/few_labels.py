@@ -98,6 +98,7 @@ def FewLabels(  # noqa: N802 - a `type` in configs
     chosen = few_labels(np.array(labels), seed, fraction, per_class, names)
     if keep_others:
         _forget_labels(whole, set(range(len(whole))).difference(chosen))
+        whole.labelled = len(chosen)  # what a card says
     else:
         whole.get_subset_(chosen)
     return whole

@@ -3,6 +3,7 @@ import pytest
 from mmpretrain.registry import DATASETS
 
 from mmdcl.datasets.few_labels import few_labels
+from mmdcl.report.runs.recipe import data
 
 LABELS = np.array([0] * 10 + [1] * 30 + [2] * 20)
 
@@ -53,6 +54,8 @@ def test_others_may_be_kept_without_their_labels(serialize):
     assert np.bincount(found[known]).tolist() == [5] * 10
     assert (found[known] == true[known]).all()
     assert (found[~known] == -1).all()
+    assert data(dataset).endswith(' of 10 classes, 50 with a label')
+    assert data(whole).endswith(' of 10 classes')
     images = [dataset[i]['img'] for i in np.flatnonzero(known)]
     chosen = DATASETS.build(few)
     assert all(

@@ -32,6 +32,7 @@ def card_of_training(runner: Any, note: str) -> str:
         ('data', recipe.data(loader.dataset)),
         ('model', recipe.network(model)),
         ('batch', f'{count(images, "image")} ({each})' if images else ''),
+        ('positives', recipe.positives(model)),
         ('negatives', recipe.negatives(model, images, recipe.views(runner))),
         ('loss', recipe.loss(getattr(model, 'head', None))),
         ('optimizer', recipe.optimizer(runner.optim_wrapper)),

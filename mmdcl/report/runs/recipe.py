@@ -12,9 +12,10 @@ from torch import nn
 from ...engine.knn import KNNValLoop
 from ...engine.micro_batches import MicroBatchHook
 from ...engine.model import model_of
-from ...models import NNCLR, DHELHead, SimCLR
+from ...models import NNCLR, DHELHead, SimCLR, SupCon
 from .paths import path_from_here
 from .view_count import count_views
+from .words import POSITIVES
 
 _IN_BATCH = (NNCLR, SimCLR, UpstreamSimCLR)  # where negatives are
 _ENDLESS = 10**8  # upstream's schedules that never end have 10**9
@@ -36,7 +37,9 @@ def data(dataset: Any) -> str:
     if hasattr(dataset, '__len__'):
         text += f', {count(len(dataset), "image")}'
     number = classes(dataset)
-    return text + (f' of {count(number, "class", "es")}' if number else '')
+    text += f' of {count(number, "class", "es")}' if number else ''
+    labelled = getattr(dataset, 'labelled', None)
+    return text + (f', {labelled:,} with a label' if labelled else '')
 
 
 def classes(dataset: Any) -> int:
@@ -86,14 +89,21 @@ def views(runner: Any) -> int:
     return count_views(runner.cfg.get('train_dataloader')) or 2
 
 
+def positives(model: nn.Module) -> str:
+    """Of an anchor, where labels say which; '' elsewhere."""
+    return POSITIVES.get(getattr(model, 'positives', ''), '')
+
+
 def negatives(model: nn.Module, images: int, views: int = 2) -> str:
     """For each anchor, of so many images in all processes together."""
+    some = 'both views' if views == 2 else f'all {views} views'
+    if isinstance(model, SupCon):
+        return f'{some} of images of other classes'
     number = count_negatives(model, images, views)
     if not number:
         return ''
     where = 'the queue'
     if not getattr(model, 'queue_len', None):
-        some = 'both views' if views == 2 else f'all {views} views'
         some = some if _all_views(model) else 'one view'
         where = f'{some} of the other images'
     return f'{number:,} for each anchor ({where})'

@@ -4,6 +4,10 @@ import math
 from typing import Any
 
 NOTHING = '\N{EN DASH}'
+POSITIVES = {  # of mmdcl.SupCon
+    'class': 'all other views of its class',
+    'view': 'the other views of its image',
+}
 
 
 def number(value: Any, digits: int = 4) -> str:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmdcl.cli.terminal.card import card_of_training
-from mmdcl.report.page.sections.card import _batch
+from mmdcl.report.page.sections.card import _batch, card
 from mmdcl.report.runs import recipe
 from mmdcl.report.runs.config_facts import facts_of_config
 from mmdcl.report.runs.view_count import count_views
@@ -48,6 +48,27 @@ def test_negatives(model, wanted):
     built = MODELS.build(dict(model))
     assert recipe.negatives(built, 32).startswith(wanted)
     assert recipe.negatives(nn.Linear(1, 1), 32) == ''
+
+
+@pytest.mark.parametrize(
+    ('options', 'wanted'),
+    [
+        ({}, 'all other views of its class'),
+        (dict(positives='view'), 'the other views of its image'),
+    ],
+)
+def test_pairs_of_classes(options, wanted):
+    model = MODELS.build(dict(SIMCLR, type='mmdcl.SupCon', **options))
+    assert recipe.positives(model) == wanted
+    assert recipe.negatives(model, 32) == (
+        'both views of images of other classes'
+    )
+    assert recipe.positives(MODELS.build(dict(SIMCLR))) == ''
+    recorded = dict(positives=model.positives)
+    run = SimpleNamespace(
+        config={}, recipe=recorded, started=None, seconds=0, training=[]
+    )
+    assert ('positives', wanted) in card(run)
 
 
 def test_negatives_of_multi_crop():

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runs.config_facts import whole_or_none
 from ...runs.facts import images_a_second, known
-from ...runs.words import NOTHING, duration, number
+from ...runs.words import NOTHING, POSITIVES, duration, number
 
 if TYPE_CHECKING:
     from ...runs.folder import RunFolder
@@ -32,6 +32,7 @@ def card(run: 'RunFolder') -> list[Row]:
         ('images', text('images')),
         ('classes', text('classes')),
         ('global batch', _batch(found)),
+        ('positives', POSITIVES.get(text('positives'), '')),
         ('negatives for each anchor', _negatives(found)),
         ('support set', text('support_set')),
         ('optimizer', text('optimizer')),
