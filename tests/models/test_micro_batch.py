@@ -1,6 +1,5 @@
 """Micro-batches: exact for every algorithm, over ranks, and told in time."""
 
-
 import pytest
 import torch
 from mmpretrain.registry import MODELS
