@@ -36,6 +36,6 @@ def _length(run: 'RunFolder') -> str:
     known_end = run.config or run.recipe
     word = 'stopped after' if known_end else 'trained for'
     word = 'finished after' if run.finished else word
-    if run.epoch_length:
-        return f'{word} {number(round(length, 1))} epochs'.replace('.0 ', ' ')
-    return f'{word} {number(round(length))} iterations'
+    unit, digits = ('epoch', 1) if run.epoch_length else ('iteration', None)
+    text = number(round(length, digits))
+    return f'{word} {text} {unit}{"s" * (text != "1")}'
