@@ -167,7 +167,9 @@ def _negatives(network: Network) -> int | None:
     if isinstance(queue, int) and queue > 0:
         return queue
     batch = positive_setting(network.config, 'train_dataloader', 'batch_size')
+    from ..runs.recipe import all_views
+
     views = 1
-    if getattr(network.model, 'negatives', 'both_views') == 'both_views':
+    if all_views(network.model):
         views = count_views(network.config.get('train_dataloader')) or 2
     return views * (batch - 1) if batch and batch > 1 else None

@@ -104,7 +104,7 @@ def negatives(model: nn.Module, images: int, views: int = 2) -> str:
         return ''
     where = 'the queue'
     if not getattr(model, 'queue_len', None):
-        some = some if _all_views(model) else 'one view'
+        some = some if all_views(model) else 'one view'
         where = f'{some} of the other images'
     return f'{number:,} for each anchor ({where})'
 
@@ -116,10 +116,11 @@ def count_negatives(model: nn.Module, images: int, views: int = 2) -> int:
         return int(queue)
     if not images or not isinstance(model, _IN_BATCH):
         return 0
-    return (views if _all_views(model) else 1) * (images - 1)
+    return (views if all_views(model) else 1) * (images - 1)
 
 
-def _all_views(model: nn.Module) -> bool:
+def all_views(model: nn.Module) -> bool:
+    """Whether an anchor's negatives are of all views of an image."""
     if isinstance(getattr(model, 'head', None), DHELHead):
         return False
     return getattr(model, 'negatives', 'both_views') == 'both_views'

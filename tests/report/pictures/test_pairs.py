@@ -1,14 +1,17 @@
 """The picture of pairs says what they are."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_hex
+from mmpretrain.registry import MODELS
 
-from mmdcl.report.pictures.pairs import Pairs, draw_pairs
+from mmdcl.report.pictures.pairs import Pairs, _negatives, draw_pairs
 from mmdcl.report.pictures.style import COLOURS
+from tests.runs import SIMCLR
 
 
 def pairs(images, labels=None, **kwargs):
@@ -60,3 +63,13 @@ def test_positives_are_blue_as_elsewhere():
     steps = draw_pairs(pairs(10)).axes[3].patches
     found = {x.get_label(): to_hex(x.get_edgecolor()).upper() for x in steps}
     assert found == {'positives': COLOURS[0], 'negatives': COLOURS[1]}
+
+
+@pytest.mark.parametrize(
+    ('head', 'wanted'), [('mmdcl.DCLHead', 62), ('mmdcl.DHELHead', 31)]
+)
+def test_q_is_against_the_negatives_of_training(head, wanted):
+    model = MODELS.build(dict(SIMCLR, head=dict(type=head)))
+    config = dict(train_dataloader=dict(batch_size=32))
+    network = SimpleNamespace(model=model, config=config)
+    assert _negatives(network) == wanted

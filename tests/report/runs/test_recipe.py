@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from mmdcl.cli.terminal.card import card_of_training
 from mmdcl.report.page.sections.card import _batch, card
+from mmdcl.report.page.sections.section import whatever_class
 from mmdcl.report.runs import recipe
 from mmdcl.report.runs.config_facts import facts_of_config
 from mmdcl.report.runs.view_count import count_views
@@ -69,6 +70,8 @@ def test_pairs_of_classes(options, wanted):
         config={}, recipe=recorded, started=None, seconds=0, training=[]
     )
     assert ('positives', wanted) in card(run)
+    assert 'two views of an image' in whatever_class(run)
+    assert not whatever_class(SimpleNamespace(config={}, recipe={}))
 
 
 def test_negatives_of_multi_crop():

@@ -7,7 +7,7 @@ from ...runs.words import number
 from ..inline import chart
 from .measures import MEASURES, SINGLE
 from .quality_figures import draw_cosines, draw_spectra
-from .section import Section, Source
+from .section import Section, Source, whatever_class
 
 if TYPE_CHECKING:
     from ...runs.folder import RunFolder
@@ -27,7 +27,8 @@ def quality_without_labels(source: Source) -> Section:
             chart(
                 fig,
                 'Cosines of positive and negative pairs at the end. Apart is '
-                f'good, both at 1 is collapse.{first_too}',
+                f'good, both at 1 is collapse.{first_too}'
+                + whatever_class(run),
                 'Histograms of the cosines of positives and negatives',
                 width='half',
             )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...runs.facts import known
 from ..inline import Picture
 
 if TYPE_CHECKING:
@@ -49,3 +50,13 @@ class Source:
     sha256: str
     pictures: 'NetworkPictures'
     unreadable: str = ''
+
+
+def whatever_class(run: 'RunFolder') -> str:
+    """What pairs in a picture are, where labels made others in training."""
+    if not known(run).get('positives'):
+        return ''
+    return (
+        ' Labels do not count here: positives are two views of an image, '
+        'negatives are of any two images.'
+    )

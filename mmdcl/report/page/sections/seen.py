@@ -1,8 +1,10 @@
 """Views, and what a network says of images."""
 
+from dataclasses import replace
+
 from ..inline import photo
 from .kept_pictures import NAMES
-from .section import Section, Source
+from .section import Section, Source, whatever_class
 
 
 def views(source: Source) -> Section | None:
@@ -26,7 +28,13 @@ def embedding(source: Source) -> Section | None:
 
 
 def pairs(source: Source) -> Section | None:
-    return _of_network(source, 'pairs', 'Hardest and easiest pairs')
+    found = _of_network(source, 'pairs', 'Hardest and easiest pairs')
+    if found is not None:
+        more = whatever_class(source.run)
+        found.pictures = [
+            replace(x, caption=x.caption + more) for x in found.pictures
+        ]
+    return found
 
 
 def _of_network(source: Source, name: str, title: str) -> Section | None:
