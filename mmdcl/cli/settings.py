@@ -35,6 +35,10 @@ _WORDS = {
     bool: 'True or False',
     type(None): 'None',
 }
+_ELSEWHERE = {  # what only some models take: who does it for others
+    'micro_batch': 'for it, mmdcl.MicroBatchHook in custom_hooks does that',
+    'positives': 'model.type=mmdcl.SupCon does',
+}
 
 
 def merge_options(cfg: Config, options: dict[str, Any]) -> None:
@@ -211,9 +215,12 @@ def _part_problems(part: Part) -> Iterator[str]:
         elif not takes.open:
             own = sorted(x for x in takes.known if not x.startswith('_'))
             near = _near(name, own)
+            listed = f'it takes {", ".join(own)}'
+            if part.path == 'model':
+                listed = _ELSEWHERE.get(name, listed)
             yield (
                 f'{part.path}.{name}: {part.name} takes no `{name}`'
-                + _meant(near, f'; it takes {", ".join(own)}')
+                + _meant(near, f'; {listed}')
             )
 
 

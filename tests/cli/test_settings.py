@@ -49,6 +49,10 @@ def said(path, *options):
         ('model.hed.temperature=0.2', 'model.hed: mmdcl.NNCLR takes no `hed`'),
         ('model.head.temperature.x=1', 'model.head.temperature is 0.1'),
         ('model.support_set.siez=64', 'did you mean `size`'),
+        (
+            'model.positives=class',
+            'mmdcl.NNCLR takes no `positives`; model.type=mmdcl.SupCon does',
+        ),
         ('model.topk=3', 'did you mean `top_k`'),
         ('model.backbone.dept=50', 'did you mean `depth`'),
         ('model.neck.out_chanels=5', 'did you mean `out_channels`'),
@@ -109,6 +113,11 @@ def test_what_nobody_takes_is_refused(option, sentence):
     assert found.startswith('error: ')
     assert sentence in found
     assert len(found.splitlines()) == 1
+
+
+def test_micro_batches_of_other_algorithms_are_a_hook():
+    found = said('mocov3-dcl_vit-tiny-p4_1xb64_cifar10', 'model.micro_batch=8')
+    assert 'MoCoV3 takes no `micro_batch`; for it, mmdcl.MicroBatch' in found
 
 
 @pytest.mark.parametrize(
