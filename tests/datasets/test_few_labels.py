@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from mmpretrain.registry import DATASETS
+from torch.utils.data import Subset
 
 from mmdcl.datasets.few_labels import few_labels
 from mmdcl.report.runs.recipe import data
@@ -55,6 +56,8 @@ def test_others_may_be_kept_without_their_labels(serialize):
     assert (found[known] == true[known]).all()
     assert (found[~known] == -1).all()
     assert data(dataset).endswith(' of 10 classes, 50 with a label')
+    views = Subset(dataset, range(9))  # a wrapper
+    assert data(views).endswith(', 50 with a label')
     assert data(whole).endswith(' of 10 classes')
     images = [dataset[i]['img'] for i in np.flatnonzero(known)]
     chosen = DATASETS.build(few)

@@ -27,18 +27,18 @@ def count(number: int, of: str, plural: str = 's') -> str:
 
 
 def data(dataset: Any) -> str:
-    names, inner, root = [], dataset, None
+    names, inner, root, labelled = [], dataset, None, 0
     while inner is not None:
         name = type(inner).__name__
         names += [] if name.startswith('_') else [name]
         root = getattr(inner, 'data_root', None)
+        labelled = getattr(inner, 'labelled', 0)
         inner = getattr(inner, 'dataset', None)
     text = ' of '.join(names) + (f' in {path_from_here(root)}' * bool(root))
     if hasattr(dataset, '__len__'):
         text += f', {count(len(dataset), "image")}'
     number = classes(dataset)
     text += f' of {count(number, "class", "es")}' if number else ''
-    labelled = getattr(dataset, 'labelled', None)
     return text + (f', {labelled:,} with a label' if labelled else '')
 
 
