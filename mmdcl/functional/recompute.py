@@ -81,16 +81,14 @@ def _in_parts(
         _check_rows(network, found, views * (end - begin))
         return found
 
-    def contexts() -> tuple[
-        AbstractContextManager[None], AbstractContextManager[None]
-    ]:
-        return nullcontext(), _buffers_set_aside(network)
-
+    aside = nullcontext(), _BuffersSetAside(network)
     with _no_cached_casts():
         found = [
             # All of `x` is an argument, as its device is asked for, and as
             # the rows of a part are another copy, which is not kept.
-            checkpoint(of_part, i, x, use_reentrant=False, context_fn=contexts)
+            checkpoint(
+                of_part, i, x, use_reentrant=False, context_fn=lambda: aside
+            )
             for i in range(parts)
         ]
     return _joined(found, views)
@@ -128,17 +126,24 @@ def _joined(found: list[Any], views: int) -> Any:
     return list(both) if isinstance(first, list) else tuple(both)
 
 
-@contextmanager
-def _buffers_set_aside(network: nn.Module) -> Iterator[None]:
-    """What is counted inside, such as running statistics, is forgotten."""
-    kept = [(m._buffers, dict(m._buffers)) for m in network.modules()]
-    for buffers, own in kept:
-        for name, value in own.items():
-            buffers[name] = None if value is None else value.clone()
-    try:
-        yield
-    finally:
-        for buffers, own in kept:
+class _BuffersSetAside(AbstractContextManager[None]):
+    """What is counted inside, such as running statistics, is forgotten.
+
+    Entered once for each backward through the same graph.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+
+    def __enter__(self) -> None:
+        modules = self._network.modules()
+        self._kept = [(m._buffers, dict(m._buffers)) for m in modules]
+        for buffers, own in self._kept:
+            for name, value in own.items():
+                buffers[name] = None if value is None else value.clone()
+
+    def __exit__(self, *_: object) -> None:
+        for buffers, own in self._kept:
             buffers.update(own)
 
 

@@ -104,6 +104,20 @@ def test_statistics_of_nan_are_not_kept():
     assert torch.equal(net.norm.running_mean, mean)
 
 
+def test_several_backwards_through_one_graph():
+    """As where the gradient of each loss is looked at on its own."""
+    net, x = Net(nn.BatchNorm2d(8)).double(), images().double()
+    with micro_batched(net, 4):
+        loss = objective(net(x))
+    counted = deepcopy(net.state_dict())
+    loss.backward(retain_graph=True)
+    once = [p.grad.clone() for p in net.parameters()]
+    loss.backward()
+    twice = [p.grad / 2 for p in net.parameters()]
+    torch.testing.assert_close(twice, once)
+    torch.testing.assert_close(net.state_dict(), counted)
+
+
 def test_random_numbers_are_those_of_the_forward():
     net, x = Net(drop=0.5).double(), images().double()
     net.zero_grad()
