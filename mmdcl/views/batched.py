@@ -195,6 +195,7 @@ def can_rotate(transform: Any) -> bool:
     return (
         type(transform) is Rotate
         and transform.center is None
+        and transform.scale == 1
         and transform.interpolation == 'nearest'
         and isinstance(transform.pad_val, int)
         and _magnitude_known(transform)
@@ -205,7 +206,7 @@ def rotation(transform: Rotate, u: np.ndarray) -> np.ndarray:
     """Angles ``(B,)`` in degrees, clockwise; 0 where it does nothing.
 
     Args:
-        transform: With ``scale`` and ``pad_val`` of its own.
+        transform: As :func:`can_rotate` accepts it.
         u: ``(B, 3)`` uniform numbers.
     """
     angle = np.full(len(u), transform.angle, float)

@@ -157,15 +157,12 @@ class Crops:
         return planes.clamp_(0, 255) if self.by.reach > 1 else planes
 
 
-def rotated(
-    images: Tensor, angles: np.ndarray, scale: float, fill: int
-) -> Tensor:
+def rotated(images: Tensor, angles: np.ndarray, fill: int) -> Tensor:
     """Turn about the middle; a pixel is the nearest one of before.
 
     Args:
         images: ``(B, C, H, W)``.
         angles: ``(B,)`` in degrees, clockwise.
-        scale: What is larger afterwards, by how much.
         fill: Level of the first channel where nothing was, as OpenCV takes
             one number; the others have 0 there.
 
@@ -178,7 +175,7 @@ def rotated(
     y = torch.arange(height, device=images.device).view(-1, 1)
     x = torch.arange(width, device=images.device)
     y, x = y - (height - 1) / 2, x - (width - 1) / 2
-    sine, cosine = turns.sin() / scale, turns.cos() / scale
+    sine, cosine = turns.sin(), turns.cos()
     row = (cosine * y - sine * x + height / 2).floor().long()
     column = (cosine * x + sine * y + width / 2).floor().long()
     outside = (row < 0) | (row >= height) | (column < 0) | (column >= width)

@@ -86,9 +86,7 @@ class ViewRecipe:
             here = order[start : start + at_once]
             part = self._crops(images[here], windows[here], flipped[:, here])
             for transform, angle in zip(self.turns, angles, strict=True):
-                part = rotated(
-                    part, angle[here], transform.scale, transform.pad_val
-                )
+                part = rotated(part, angle[here], transform.pad_val)
             apply_in_place(part, steps[here], bgr=True)
             done.index_copy_(0, sent(here, pool.device), part)
         return list(done.split(len(keys)))

@@ -146,6 +146,7 @@ def test_what_is_not_known_here():
     assert not batched.can_draw(GaussianBlur(**spread))
     assert not batched.can_draw(RandomApply([Rotate(angle=3.0)], prob=0.5))
     assert not batched.can_rotate(Rotate(angle=3.0, center=(1.0, 2.0)))
+    assert not batched.can_rotate(Rotate(angle=3.0, scale=2.0))
     assert batched.can_rotate(Rotate(angle=3.0))
 
 
