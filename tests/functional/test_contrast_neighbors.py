@@ -34,6 +34,16 @@ def test_equals_the_loops_in_value_and_gradient(numbers, tile, all_views):
         torch.testing.assert_close(grad, *torch.autograd.grad(expected, p))
 
 
+@pytest.mark.parametrize('all_views', [False, True])
+def test_precision_is_that_of_predictions(all_views):
+    """A support set is float32, whatever the rest of a model."""
+    z, p = data(1, 2)
+    contrast = neighbors_contrast(z.float(), p, 0.1, all_views)
+    assert {x.dtype for x in contrast} == {torch.double}
+    expected = neighbors_contrast(z, p, 0.1, all_views)
+    torch.testing.assert_close(contrast, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_rows_are_pairs_each_once():
     z, p = data(2, 4)
     columns = torch.nn.functional.normalize(p, dim=-1)

@@ -59,8 +59,11 @@ def step(net, x, size=None, views=1, dtype=None, **kwargs):
 def test_equals_one_pass(size, views):
     """Sizes that do not divide the rows, and larger ones, included."""
     net, x = Net().double(), images().double()
-    found, expected = step(net, x, size, views), step(net, x)
+    expected, parts = step(net, x), []
+    net.conv.register_forward_hook(lambda m, a, out: parts.append(len(out)))
+    found = step(net, x, size, views)
     torch.testing.assert_close(found, expected)
+    assert max(parts) <= size * views
     assert 'forward' not in vars(net)
 
 
@@ -146,6 +149,7 @@ def test_gradients_add_up_in_float32_under_autocast(dtype):
         return sum(F.mse_loss(a.double(), b) for a, b in pairs) ** 0.5
 
     assert error(2) < 1.2 * error(None)
+    assert torch.is_autocast_cache_enabled()
 
 
 def test_what_is_kept_for_the_backward():
@@ -181,8 +185,10 @@ def test_hooks_of_the_network_see_one_call():
 
 def test_without_gradient_it_is_one_pass():
     net, x = Net(nn.BatchNorm2d(8)), images()
+    own = net.forward = net.forward
     with torch.no_grad(), micro_batched(net, 4):
         net(x)
+    assert vars(net)['forward'] is own
     assert net.norm.num_batches_tracked == 1
 
 
@@ -206,3 +212,4 @@ def test_mappings_and_nothing_are_joined():
     assert torch.allclose(out['a'], net(x)['a'])
     assert torch.equal(out['b'][1], x[:, 0])
     assert out['b'][0] is None
+    assert isinstance(out['b'], list)
