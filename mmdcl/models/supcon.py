@@ -39,7 +39,7 @@ class SupCon(ContrastiveAlgorithm):
     Raises:
         TypeError: The head is not one of ours, or does not fit.
         ValueError: ``positives`` is none of the above; in training, no image
-            of a batch has a label, or all are of one class.
+            had a label since it began, or all of a batch are of one class.
     """
 
     def __init__(self, *args, positives: str = 'class', **kwargs) -> None:
@@ -56,6 +56,7 @@ class SupCon(ContrastiveAlgorithm):
                 "mmdcl.DCLWHead, or positives='view'"
             )
         self.positives = positives
+        self._labelled = False  # some image, so far
 
     def contrast(
         self,
@@ -65,7 +66,15 @@ class SupCon(ContrastiveAlgorithm):
         data_samples: list | None,
     ) -> tuple[Contrast, dict[str, Watched]]:
         """Rows of the anchors; of each, over its positives, the mean."""
-        labels = _labels(data_samples)
+        found = [sample.get('gt_label') for sample in data_samples or []]
+        self._labelled |= any(x is not None for x in found)
+        if data_samples is None or (found and not self._labelled):
+            raise UserValueError(
+                'mmdcl.SupCon contrasts classes, and no image of the batch '
+                'has a `gt_label`; train on a labelled dataset, in which '
+                'images without a label say -1, or use mmdcl.SimCLR'
+            )
+        labels = _labels(found)
         try:
             contrast = class_contrast(
                 views,
@@ -82,15 +91,8 @@ class SupCon(ContrastiveAlgorithm):
         return contrast, dict(npc_multiplier=None) if several else {}
 
 
-def _labels(data_samples: list | None) -> Tensor:
+def _labels(found: list[Tensor | None]) -> Tensor:
     """``(B,)`` on the host, -1 where an image has none."""
-    found = [sample.get('gt_label') for sample in data_samples or []]
-    if data_samples is None or (found and all(x is None for x in found)):
-        raise UserValueError(
-            'mmdcl.SupCon contrasts classes, and no image of the batch has a '
-            '`gt_label`; train on a labelled dataset, in which images without '
-            'a label say -1, or use mmdcl.SimCLR'
-        )
     for label in found:
         if label is not None and label.numel() != 1:
             raise UserValueError(

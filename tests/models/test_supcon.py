@@ -128,6 +128,19 @@ def test_images_without_labels_train_as_in_simclr(positives):
     )
 
 
+def test_a_batch_without_labels_after_one_with_them():
+    """As chance has it where few images are labelled."""
+    views, model = batch(), build()
+    step(model, views, LABELS)
+    nothing = [DataSample() for _ in LABELS]
+    simclr = SimCLR(Flat(), nn.Identity(), copy.deepcopy(model.head))
+    simclr.load_state_dict(model.state_dict())
+    torch.testing.assert_close(
+        model(views, nothing, mode='loss')['loss'],
+        simclr(views, nothing, mode='loss')['loss'],
+    )
+
+
 def test_q_is_logged_where_an_anchor_has_one_positive():
     views = batch()
     common = {'loss', 'pos_cosine', 'neg_cosine'}
