@@ -95,6 +95,19 @@ def test_equals_one_pass_over_several_steps(kind):
     torch.testing.assert_close(course(0, kind, sizes, 2), expected)
 
 
+def test_a_micro_batch_is_of_the_same_images_in_each_view():
+    """As BatchNorm sees them; small crops are in calls of their own."""
+    model, seen = build('crops dcl', 2), []
+    model.backbone.conv.register_forward_pre_hook(
+        lambda module, args: seen.append(args[0])
+    )
+    [(views, samples, _)] = batches('crops', [(4,)])
+    model(views, samples, mode='loss')
+    parts = [(some, i) for some in (views[:2], views[2:]) for i in (0, 2)]
+    expected = [torch.cat([x[i : i + 2] for x in some]) for some, i in parts]
+    torch.testing.assert_close(seen, expected)
+
+
 @pytest.mark.parametrize('ranks', [2, 3])
 def test_ranks_equal_one_pass_of_one_process(ranks):
     """Unequal batches, of one micro-batch, two, less than one and none."""
