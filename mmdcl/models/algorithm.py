@@ -59,8 +59,9 @@ class ContrastiveAlgorithm(BaseSelfSupervisor):
         channels_last: bool = False,
         **kwargs,
     ) -> None:
-        given = isinstance(head, dict)
-        kind = UPSTREAM_MODELS.get(head['type']) if given else type(head)
+        kind = head.get('type') if isinstance(head, dict) else type(head)
+        if isinstance(kind, str):  # not the class itself
+            kind = UPSTREAM_MODELS.get(kind)
         if kind and not issubclass(kind, ContrastiveRowHead):
             raise UserTypeError(
                 f'mmdcl.{type(self).__name__} needs a head of mmdcl, got '

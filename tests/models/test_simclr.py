@@ -6,7 +6,7 @@ from mmpretrain.registry import MODELS
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mmdcl.models import SimCLR
+from mmdcl.models import DCLHead, SimCLR
 from tests.ranks import on_ranks
 from tests.reference import contrastive
 
@@ -151,6 +151,18 @@ def test_any_norm_trains_on_a_single_cpu_process(norm):
     )
     loss = step(model, list(torch.randn(2, 4, 3, 32, 32)))
     assert loss.isfinite()
+
+
+@pytest.mark.parametrize('kind', ['mmdcl.DCLHead', DCLHead])
+def test_types_are_names_or_classes(kind):
+    """As in configs of text and of Python."""
+    model = SimCLR(Flat(), nn.Identity(), dict(type=kind, temperature=0.2))
+    assert type(model.head) is DCLHead
+    wrong = 'mmpretrain.ContrastiveHead'
+    if kind is DCLHead:
+        wrong = MODELS.get(wrong)
+    with pytest.raises(TypeError, match=r'got ContrastiveHead; write'):
+        SimCLR(Flat(), nn.Identity(), dict(type=wrong))
 
 
 def test_errors_say_what_to_do():
