@@ -8,7 +8,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
-from torch import nn
+from torch import Tensor, nn
 
 from ..arguments import require_whole
 from ..registry import OPTIM_WRAPPERS
@@ -23,6 +23,21 @@ def computes_bfloat16(device: str) -> bool:
         cpu = Path('/proc/cpuinfo')  # avx512_bf16, amx_bf16, bf16
         return cpu.is_file() and 'bf16' in cpu.read_text()
     return True
+
+
+class _FloatOnTinyMaps(nn.Conv2d):
+    """In float32 where a map is smaller than the stride.
+
+    Of such maps torch on CPUs (oneDNN; 2.15) leaves the weight's gradient in
+    bfloat16 uninitialised where only padding is: small crops have them.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        sides = zip(x.shape[-2:], self.stride, strict=True)
+        if all(side >= step for side, step in sides):
+            return super().forward(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.to(self.weight.dtype))
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -56,6 +71,10 @@ class BFloat16OptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """What a training step computes its losses under."""
+        if self._device == 'cpu' and self._enabled:
+            for module in model.modules():
+                if type(module) is nn.Conv2d and max(module.stride) > 1:
+                    module.__class__ = _FloatOnTinyMaps
         with (
             super().optim_context(model),
             torch.autocast(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
+from torch import nn
 
 from mmdcl.engine import bfloat16
 from mmdcl.engine.bfloat16 import BFloat16OptimWrapper
@@ -67,3 +68,23 @@ def test_loss_and_gradient_are_those_of_autocast(monkeypatch):
     exact, fine = step(nullcontext())
     assert 0 < abs(loss - exact) < 0.1
     assert torch.cosine_similarity(gradient, fine, dim=0) > 0.8
+
+
+@pytest.mark.parametrize(('side', 'stride'), [(1, 2), (2, 3), (2, 2)])
+def test_gradients_of_maps_smaller_than_the_stride(side, stride):
+    conv = nn.Conv2d(16, 16, 5, stride, padding=2, bias=False)
+    x = torch.randn(32, 16, side, side)
+    conv(x).square().sum().backward()
+    wanted, conv.weight.grad = conv.weight.grad, None
+    optimizer = torch.optim.SGD(conv.parameters(), 0.1)
+    wrapper = BFloat16OptimWrapper(optimizer=optimizer)
+    wrapper._device, wrapper._enabled = 'cpu', True
+    for _ in range(4):
+        with wrapper.optim_context(conv):
+            loss = conv(x).float().square().sum()
+        dirt = [torch.full_like(conv.weight, 3e30) for _ in range(9)]
+        del dirt
+        conv.weight.grad = None
+        loss.backward()
+        error = (conv.weight.grad - wanted).abs().max()
+        assert error < 0.05 * wanted.abs().max()
