@@ -8,7 +8,7 @@ from mmdcl.functional import (
     global_means,
     stream_rows,
 )
-from mmdcl.functional.gather import Peers
+from mmdcl.functional.gather import Peers, sum_with_gradient
 from tests.ranks import on_ranks
 
 SIZES = (3, 1, 2)
@@ -31,6 +31,24 @@ def gather_and_differentiate(rank, x, sizes):
     ]
     start = Peers(len(mine)).own.start
     return gathered.detach(), constant, start, mine.grad, tiles
+
+
+def sum_and_differentiate_twice(rank, x):
+    own = x[rank].clone().requires_grad_()
+    total = sum_with_gradient(own)
+    loss = (total**2 * (rank + 1)).sum()
+    [first] = torch.autograd.grad(loss, own, create_graph=True)
+    [second] = torch.autograd.grad(first.sum(), own)
+    return total.detach(), first.detach(), second
+
+
+def test_a_sum_has_the_gradients_of_all_ranks():
+    """First and second ones, of losses that differ."""
+    x = torch.randn(2, 4, dtype=torch.double)
+    for total, first, second in on_ranks(2, sum_and_differentiate_twice, x):
+        torch.testing.assert_close(total, x.sum(0))
+        torch.testing.assert_close(first, 2 * (1 + 2) * x.sum(0))
+        torch.testing.assert_close(second, torch.full_like(x[0], 2 * 2 * 3))
 
 
 @pytest.mark.parametrize('ranks', [2, 3])
