@@ -164,6 +164,7 @@ def test_resumed_equals_uninterrupted(how, tmp_path):
         (48, [256, 40], (8, 64)),
         (64, [256, 80], (16, 128)),
         (7, [10], (5, 10)),
+        (3, [7], (1, 7)),
     ],
 )
 def test_the_nearest_sizes_are_named(size, batches, nearest):
