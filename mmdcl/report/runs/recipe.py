@@ -12,7 +12,7 @@ from torch import nn
 from ...engine.knn import KNNValLoop
 from ...engine.micro_batches import MicroBatchHook
 from ...engine.model import model_of
-from ...models import NNCLR, DHELHead, SimCLR, SupCon
+from ...models import NNCLR, DHELHead, MACLHead, SimCLR, SupCon
 from .paths import path_from_here
 from .view_count import count_views
 from .words import POSITIVES
@@ -131,6 +131,9 @@ def loss(head: Any) -> str:
         return ''
     names = [head, getattr(head, 'loss_module', None)]
     text = ', '.join(type(x).__name__ for x in names if x is not None)
+    if isinstance(head, MACLHead):
+        at = f'{head.initial:g} at an alignment of {head.alignment:g}'
+        return f'{text}, temperature {at}, higher above it'
     temperature = getattr(head, 'temperature', None)
     if isinstance(temperature, (int, float)):
         text += f', temperature {temperature:g}'

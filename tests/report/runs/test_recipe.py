@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmdcl.cli.terminal.card import card_of_training
+from mmdcl.models import MACLHead
 from mmdcl.report.page.sections.card import _batch, card
 from mmdcl.report.page.sections.section import whatever_class
 from mmdcl.report.runs import recipe
@@ -100,6 +101,9 @@ def test_micro_batches_in_the_card(size):
 
 def test_what_is_not_known_is_left_out():
     assert recipe.loss(None) == ''
+    assert recipe.loss(MACLHead(0.2)) == (
+        'MACLHead, temperature 0.2 at an alignment of 0, higher above it'
+    )
     assert recipe.optimizer(OptimWrapperDict()) == ''
     loop = DataLoader([1, 2], batch_size=None)
     assert recipe.batch_size(loop) == 0
