@@ -29,7 +29,7 @@ SMALL += ['model.neck.in_channels=512', 'default_hooks.logger.interval=1']
 VALIDATED = ['val_dataloader.num_workers=0', 'val_cfg.k=3']
 VALIDATED += ['train_cfg.val_interval=1']
 ONE_EPOCH = ['--no-validate', '--cfg-options', 'train_cfg.max_epochs=1']
-MINE = "config_path('dcl_resnet50_1xb64_images')"
+MINE = 'train_dataloader = dict(batch_size=32, num_workers=8)'
 PHOTOS = {'FOLDER': 'photos'}
 
 
