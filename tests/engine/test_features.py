@@ -106,7 +106,7 @@ def test_a_wrong_folder_is_not_an_accident(tmp_path):
 
 def test_on_error_is_checked(folder, tmp_path):
     load = dict(type='mmdcl.LoadImageFromFile', on_error='ignore')
-    with pytest.raises(ValueError, match='.skip. or .stop., got .ignore'):
+    with pytest.raises(ValueError, match=r'.skip. or .stop., got .ignore'):
         runner(tmp_path / 'w', train_dataloader=images(folder, load)).train()
 
 
