@@ -102,7 +102,8 @@ def test_images_without_labels(photos):
     assert 'deep: 12 images to train on; 6 of 12 images in deep lie' in said
     assert 'Without labels there is no kNN accuracy. Watch rank_me' in said
     assert 'unreadable image deep/c/0.jpg (ValueError: the file is e' in said
-    assert '1 times in this training another image stood in' in said
+    # Seldom it is drawn to stand in for itself, which counts, too.
+    assert re.search(r'\d times in this training another image stood', said)
     assert len(logged(photos / 'deep-run', 'loss')) == 3
     assert not logged(photos / 'deep-run', 'accuracy/top1')
     assert logged(photos / 'deep-run', 'features/rank_me')
