@@ -19,7 +19,7 @@ from .gather import (
     gather_without_gradient,
 )
 from .kernel import tile_for, tiled_log_sums
-from .unit import normalise, normalise_once
+from .unit import normalise, normalise_once, pair_cosines
 
 
 class Contrast(NamedTuple):
@@ -88,8 +88,7 @@ def view_contrast(
         peers = check_images(*views, peers=peers)
         tile = tile_for(tile, temperature, peers.total, views[0].device)
         z = (normalise_once if tile else normalise)(torch.stack(list(views)))
-        shifts = range(1, len(z))
-        pos = torch.stack([(z * z.roll(-r, 0)).sum(-1) for r in shifts])
+        pos = pair_cosines(z, z)
         # In tiles, gradients of columns come to the anchors by another way.
         gather = gather_without_gradient if tile else gather_with_gradient
         columns = gather(z.transpose(0, 1), peers).transpose(0, 1)

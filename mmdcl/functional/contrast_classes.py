@@ -13,7 +13,7 @@ from .gather import (
     gather_without_gradient,
 )
 from .kernel import tile_for
-from .unit import normalise, normalise_once
+from .unit import normalise, normalise_once, pair_cosines
 
 
 def class_contrast(
@@ -70,8 +70,7 @@ def class_contrast(
         if class_positives:
             pos = (z * (mates - z)).sum(-1) / (count - 1)
         else:
-            shifts = range(1, len(z))
-            pos = torch.stack([(z * z.roll(-r, 0)).sum(-1) for r in shifts])
+            pos = pair_cosines(z, z)
         # In tiles, gradients of columns come to the anchors by another way.
         given = z, columns.detach() if tile else columns, peers
         s = log_sums(*given, temperature, tile, True, classes)

@@ -8,7 +8,7 @@ from torch import Tensor
 from .contrast import Contrast, log_sums, mean_negatives
 from .gather import Peers, check_images, gather_with_gradient
 from .kernel import tile_for
-from .unit import normalise, normalise_once
+from .unit import normalise, normalise_once, pair_cosines
 
 
 def neighbor_contrast(
@@ -74,8 +74,7 @@ def neighbors_contrast(
         unit = normalise_once if tile else normalise
         p = unit(torch.stack(list(predictions)))  # (V, B, D)
         n = unit(torch.stack(list(neighbors))).to(p.dtype)  # (A, B, D)
-        shifts = range(1, len(p))
-        pos = [(n * p.roll(-r, 0)[: len(n)]).sum(-1) for r in shifts]
+        pos = pair_cosines(n, p)  # (V - 1, A, B)
         columns = gather_with_gradient(p.transpose(0, 1), peers)
         columns = columns.transpose(0, 1)  # (V, G, D)
         # Anchors with their columns: all at once, or view by view.
@@ -84,12 +83,12 @@ def neighbors_contrast(
             ones, every = torch.split(n, 1), torch.split(columns, 1)
             parts = [
                 (one, every[(a + r) % len(p)])
-                for r in shifts
+                for r in range(1, len(p))
                 for a, one in enumerate(ones)
             ]
         s = [log_sums(*x, peers, temperature, tile) for x in parts]
         neg = [mean_negatives(*x, peers) for x in parts]
-        rows = [torch.stack(pos)]  # (V - 1, A, B)
         shape = len(parts) // len(n) or 1, *n.shape[:2]
-        rows += [torch.cat(x).view(shape).expand_as(rows[0]) for x in (s, neg)]
+        each = [torch.cat(x).view(shape).expand_as(pos) for x in (s, neg)]
+    rows = (pos, *each)
     return Contrast(*(x.flatten() for x in rows))

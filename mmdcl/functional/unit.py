@@ -59,6 +59,21 @@ def normalise_once(x: Tensor) -> Tensor:
     return unit
 
 
+def pair_cosines(anchors: Tensor, views: Tensor) -> Tensor:
+    """Cosines of each anchor with all other views of its image.
+
+    Args:
+        anchors: ``(A, B, D)`` of length 1, of the first ``A`` views.
+        views: ``(V, B, D)`` of length 1, of all views.
+
+    Returns:
+        ``(V - 1, A, B)``: with the next view, then with the one after it, ...
+    """
+    shifts = range(1, len(views))
+    others = (views.roll(-r, 0)[: len(anchors)] for r in shifts)
+    return torch.stack([(anchors * x).sum(-1) for x in others])
+
+
 class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
