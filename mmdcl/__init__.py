@@ -36,6 +36,7 @@ __version__ = '0.1.0'
 
 _ROOMS = {
     'models': (
+        'Conv4',
         'DCLHead',
         'DCLWHead',
         'DHELHead',

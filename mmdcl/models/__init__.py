@@ -1,6 +1,7 @@
 """Loss heads and the algorithms that they fit under."""
 
 from ..registry import MODELS  # first: it says what to install
+from .conv4 import Conv4
 from .frozen_classifier import FrozenBackboneClassifier
 from .heads import DCLHead, DCLWHead, InfoNCEHead
 from .losses import (
@@ -17,6 +18,7 @@ from .timm_backbone import TIMMBackbone
 __all__ = [
     'MODELS',
     'NNCLR',
+    'Conv4',
     'DCLHead',
     'DCLWHead',
     'DHELHead',
