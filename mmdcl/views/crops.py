@@ -170,8 +170,8 @@ def rotated(images: Tensor, angles: np.ndarray, fill: int) -> Tensor:
         As many.
     """
     height, width = images.shape[2:]
-    turns = torch.from_numpy(np.float32(np.deg2rad(angles)))
-    turns = turns.to(images.device).view(-1, 1, 1)
+    turns = sent(np.float32(np.deg2rad(angles)), images.device)
+    turns = turns.view(-1, 1, 1)
     y = torch.arange(height, device=images.device).view(-1, 1)
     x = torch.arange(width, device=images.device)
     y, x = y - (height - 1) / 2, x - (width - 1) / 2

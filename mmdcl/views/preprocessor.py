@@ -129,6 +129,6 @@ class ViewDataPreprocessor(SelfSupDataPreprocessor):
         images = images.float()
         if not self._enable_normalize:
             return images
-        fresh = images.data_ptr() != view.data_ptr()
+        fresh = images is not view
         images = images.sub_(self.mean) if fresh else images - self.mean
         return images.div_(self.std)
