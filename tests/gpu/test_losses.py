@@ -44,10 +44,14 @@ def views(head: torch.nn.Module) -> Callable:
 
 
 def neighbors(head: torch.nn.Module, all_views: bool) -> Callable:
-    """As `mmdcl.NNCLR` does; neighbours have no gradient."""
+    """As `mmdcl.NNCLR` does; neighbours have no gradient.
+
+    They lie between the image and the one before it.
+    """
 
     def loss(*z: torch.Tensor, tile: int) -> torch.Tensor:
-        found = [x.detach().roll(1, 0).float() for x in z[:2]]
+        known = [x.detach().float() for x in z[:2]]
+        found = [x + x.roll(1, 0) for x in known]
         given = found, z, TEMPERATURE, all_views, tile
         pos, s, _ = neighbors_contrast(*given)
         return head.loss_from_rows(pos, s)
@@ -76,7 +80,8 @@ def of_views(loss: Callable, **kwargs) -> Callable:
 
 def of_neighbors(loss: Callable, all_views: bool) -> Callable:
     def value(*z: torch.Tensor) -> torch.Tensor:
-        found = [x.detach().roll(1, 0) for x in z[:2]]
+        known = [x.detach() for x in z[:2]]
+        found = [x + x.roll(1, 0) for x in known]
         rows = exact.neighbors_contrast(found, z, TEMPERATURE, all_views)
         return loss(*rows, TEMPERATURE)
 
