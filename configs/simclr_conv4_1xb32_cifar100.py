@@ -1,7 +1,6 @@
 # SimCLR (InfoNCE) on CIFAR-100 with four convolutions: long training at the
 # price of six minutes of a CPU core, for studies of losses. Half of the
-# training images at hand, a quarter for validation. The learning rate is
-# proportional to the batch, whatever it is set to.
+# training images at hand, a quarter for validation.
 _base_ = './simclr_slimr18_1xb32_cifar100.py'
 
 model = dict(
@@ -28,12 +27,13 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(dataset=dict(part=(1, 4)))
-optim_wrapper = dict(type='mmdcl.BFloat16OptimWrapper', optimizer=dict(lr=0.03))
+optim_wrapper = dict(
+    type='mmdcl.BFloat16OptimWrapper', optimizer=dict(lr=0.03)
+)
 param_scheduler = [dict(_base_.param_scheduler[0], T_max=60, end=60)]
 train_cfg = dict(max_epochs=60, val_interval=10)
-auto_scale_lr = dict(enable=True, base_batch_size=32)
 default_hooks = dict(
-    logger=dict(interval=100),
+    logger=dict(interval=312),
     views=dict(type='mmdcl.BatchViewsHook'),
     checkpoint=dict(interval=60, max_keep_ckpts=1),
 )

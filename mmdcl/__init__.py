@@ -45,6 +45,7 @@ _ROOMS = {
         'InfoNCEHead',
         'MACLHead',
         'NNCLR',
+        'RescaledInfoNCEHead',
         'SimCLR',
         'SupCon',
         'SupportSet',

@@ -55,6 +55,7 @@ MAY_IMPORT = {
     | {'mmdcl.protocols', 'mmdcl.feature_files'}
     | UPSTREAM,
     'report': {'torch', 'numpy', 'matplotlib', 'jinja2', 'sklearn', 'umap'}
+    | {'scipy'}
     | {'PIL', 'cv2', 'mmdcl', 'mmdcl.report', 'mmdcl.provenance'}
     | {f'mmdcl.{x}' for x in ('checkpoints', 'configs', 'command')}
     | {f'mmdcl.{x}' for x in ('engine', 'functional', 'models', 'views')}

@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 from .evaluate_flags import add_evaluate, check_evaluate
 from .export_flags import add_export, check_export
 from .features_flags import add_features, check_features
 from .picture_flags import add_plot, add_report, check_plot, check_report
 from .running_flags import of_config, of_running, writes_log
+from .sweep_flags import add_sweep, check_sweep
 
 
 def _of_training(parser: argparse.ArgumentParser) -> None:
@@ -130,28 +130,6 @@ def _push(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _sweep(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('configs', nargs='+')
-    parser.add_argument(
-        '--temperatures', nargs='+', type=float, default=[0.1, 0.2, 0.5]
-    )
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument(
-        '--grid',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE,VALUE',
-        help='other options of the config, and the values to compare',
-    )
-    parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs'))
-    parser.add_argument('--data-root')
-    parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
-    parser.add_argument(
-        '--metric', default='accuracy/top1', help='validation metric'
-    )
-
-
 def _configs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'name', nargs='?', help='list those with this in their name'
@@ -179,7 +157,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     'push': ('send an exported folder to a hub', _push),
     'plot': ('one picture of a run or a checkpoint', add_plot),
     'report': ('what a run was, on one page', add_report),
-    'sweep': ('compare losses fairly', _sweep),
+    'sweep': ('compare losses fairly', add_sweep),
     'configs': ('list the configs, or copy one', _configs),
     'doctor': ('can training work on this machine?', _doctor),
 }
@@ -190,4 +168,5 @@ CHECKS = {
     'export': check_export,
     'plot': check_plot,
     'report': check_report,
+    'sweep': check_sweep,
 }

@@ -120,9 +120,6 @@ def parse(
     of_run = getattr(args, 'kind', '') == 'views' and os.path.isdir(config)
     if config and not of_run:
         args.config = find_config(config)
-    if command == 'sweep':
-        for config in args.configs:
-            find_config(config)  # rows have it as it was typed
     return args
 
 

@@ -1,234 +1,276 @@
-"""``mmdcl sweep``: losses over temperatures and seeds, then a table.
+"""``mmdcl sweep``: losses over batches, temperatures, rates and seeds.
 
 Every run is ``mmdcl train``, then ``mmdcl test`` on its last checkpoint. Other
 options are compared by, for instance, --grid model.support_set.size=512,4096.
-Temperatures are chosen by validation accuracy; the test accuracy is only
-reported. Finished runs are kept in OUT/runs.jsonl and not repeated; their
-logs go to OUT/logs.
+Temperatures and learning rates are chosen by validation accuracy; the test
+accuracy is only reported. Finished runs are lines of OUT/runs.jsonl and not
+repeated, one that was interrupted is resumed; logs go to OUT/logs. Tables
+(table.md, gaps.md) and the figure are made from the lines alone.
 """
 
 import argparse
 import json
 import os
-import shutil
+import signal
 import statistics
-import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
+from typing import Any, NoReturn
 
-from ..provenance import provenance
+from ..report.sweeps.lines import Row, key, read_rows
+from ..report.sweeps.table import table
+from .sweep_run import Plan, Processes, RunFailedError, Setting, run_one
 
-LINES = 5  # of the log of a run that failed
+_UNEQUAL = 1.05  # of the images that runs saw
 
 
-def settings(grid: list[str]) -> list[list[str]]:
-    """All combinations of the values, each as ``['key=value', ...]``."""
+def options_of(grid: list[str]) -> list[tuple[str, ...]]:
+    """All combinations of the values, each as ``('key=value', ...)``."""
     axes = []
     for axis in grid:
-        key, equals, values = axis.partition('=')
-        if not (key and equals and values):
+        name, equals, values = axis.partition('=')
+        if not (name and equals and values):
             sys.exit(f'error: --grid {axis}: expected KEY=VALUE,VALUE')
-        axes.append([f'{key}={value}' for value in values.split(',')])
-    return [list(combination) for combination in product(*axes)]
-
-
-def run_one(
-    config: Path,
-    options: list[str],
-    temperature: float,
-    seed: int,
-    args: argparse.Namespace,
-) -> dict:
-    """Train and test once; returns the row of the table."""
-    name = '_'.join(
-        [
-            config.stem,
-            *(option.removeprefix('model.') for option in options),
-            f't{temperature:g}_s{seed}',
-        ]
-    )
-    work_dir = args.work_dir / name
-    threads = str(max(1, (os.cpu_count() or 1) // args.jobs))
-    common = ['--work-dir', str(work_dir)]
-    if args.data_root:
-        common += ['--data-root', args.data_root]
-
-    def mmdcl(command: str, *rest: str) -> None:
-        work_dir.mkdir(parents=True, exist_ok=True)
-        with work_dir.joinpath(f'{command}.out').open('w') as out:
-            words = ['-m', 'mmdcl', command, str(config), *rest, *common]
-            done = subprocess.run(
-                [sys.executable, *words],
-                env={**os.environ, 'OMP_NUM_THREADS': threads},
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        if done.returncode:
-            said = Path(out.name).read_text(errors='replace').splitlines()
-            end = ''.join(f'\n    {line}' for line in said[-LINES:])
-            raise RuntimeError(f'{command} failed, {out.name} ends in{end}')
-
-    start = time.time()
-    mmdcl(
-        'train',
-        '--cfg-options',
-        f'model.head.temperature={temperature}',
-        f'randomness.seed={seed}',
-        *options,
-    )
-    scalars = max(work_dir.glob('*/vis_data/scalars.json'))
-    val = [
-        record
-        for record in map(json.loads, scalars.read_text().splitlines())
-        if args.metric in record
-    ]
-    if not val:
-        raise RuntimeError(f'no {args.metric} in {scalars}; see --metric')
-    seconds = time.time() - start
-    checkpoint = Path(work_dir, 'last_checkpoint').read_text()
-    metrics = work_dir / 'test.json'
-    mmdcl('test', checkpoint, '--out', str(metrics))
-    log = args.out / 'logs' / f'{name}.jsonl'
-    log.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(scalars, log)
-    return dict(
-        config=str(config),
-        options=options,
-        temperature=temperature,
-        seed=seed,
-        val_start=val[0][args.metric] if val[0]['step'] == 0 else None,
-        val=val[-1][args.metric],
-        test=json.loads(metrics.read_text()),
-        seconds=round(seconds),
-        threads=int(threads),
-        log=str(log.relative_to(args.out)),
-        **provenance(),
-    )
-
-
-def read_rows(book: Path) -> list[dict]:
-    """What is finished; a line that was cut off is not, and goes."""
-    lines = book.read_text().splitlines() if book.is_file() else []
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            print(f'{book}:{number} was cut off; that run is repeated')
-    if len(rows) < len(lines):
-        book.write_text(''.join(f'{json.dumps(row)}\n' for row in rows))
-    return rows
-
-
-def _options(row: dict) -> list[str]:
-    return row.get('options', [])
-
-
-def table(rows: list[dict]) -> str:
-    """Markdown: a line a loss and temperature, best by validation in bold."""
-    groups: dict[str, dict[float, list[dict]]] = {}
-    for row in rows:
-        name = ' '.join([Path(row['config']).stem, *_options(row)])
-        by_temperature = groups.setdefault(name, {})
-        by_temperature.setdefault(row['temperature'], []).append(row)
-    tests = list(rows[0]['test'])
-
-    def spread(values: list[float]) -> str:
-        mean = statistics.mean(values)
-        if len(values) == 1:
-            return f'{mean:.2f}'
-        return f'{mean:.2f} ± {statistics.stdev(values):.2f}'
-
-    head = ['config', 'temperature', 'seeds', 'validation', *tests]
-    lines = [head, ['---'] * len(head)]
-    starts = {
-        (row['seed'], row['val_start'])
-        for row in rows
-        if row['val_start'] is not None
-    }
-    if starts:
-        seeds = ', '.join(map(str, sorted({seed for seed, _ in starts})))
-        start = spread([value for _, value in starts])
-        lines.append(['before training', '', seeds, start, *[''] * len(tests)])
-    for config, temperatures in groups.items():
-        best = max(
-            temperatures,
-            key=lambda t: statistics.mean(r['val'] for r in temperatures[t]),
-        )
-        for temperature, runs in sorted(temperatures.items()):
-            mark = '**' if temperature == best else ''
-            lines.append(
-                [
-                    config,
-                    f'{mark}{temperature:g}{mark}',
-                    ', '.join(str(r['seed']) for r in runs),
-                    spread([r['val'] for r in runs]),
-                    *(spread([r['test'][t] for r in runs]) for t in tests),
-                ]
-            )
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+        axes.append([f'{name}={value}' for value in values.split(',')])
+    return list(product(*axes))
 
 
 def run(args: argparse.Namespace) -> None:
-    """Compare as the flags say; see ``mmdcl.cli.flags``."""
-    args.configs = [Path(config) for config in args.configs]
-    args.out.mkdir(parents=True, exist_ok=True)
+    """Compare as the flags say; see ``mmdcl.cli.sweep_flags``."""
     book = args.out / 'runs.jsonl'
-    rows = read_rows(book)
-    configs = [*map(Path, args.configs), *(Path(r['config']) for r in rows)]
-    by_name = {config.stem: config for config in reversed(configs)}
-    for config in configs:
-        if config != by_name[config.stem]:
-            sys.exit(
-                f'error: {by_name[config.stem]} and {config} would share a '
-                f'work_dir and a line of {args.out}/table.md; rename one, or '
-                'give another --out and --work-dir'
-            )
-    args.configs = list(dict.fromkeys(args.configs))
-    done = {
-        (r['config'], tuple(_options(r)), r['temperature'], r['seed'])
-        for r in rows
-    }
-    todo = [
-        (config, options, temperature, seed)
-        for seed, temperature, options, config in product(
+    rows = {key(row): row for row in read_rows(book)}
+    if not args.configs and not rows:
+        sys.exit(f'error: {book} has no line; give configs to compare')
+    _one_name_each(args, rows)
+    settings = _settings(args)
+    done = [x for x in settings if x in rows]
+    todo = [x for x in settings if x not in rows]
+    again = [x for x in done if args.linear and not _has_linear(rows[x])]
+    if args.configs:
+        print(f'{len(done)} runs done, {len(todo)} to do', flush=True)
+    if again:
+        print(f'{len(again)} more to evaluate by --linear', flush=True)
+    rates = _learning_rates(args) if todo else {}
+    if args.dry_run:
+        _say_cost(todo, list(rows.values()), args.jobs)
+        return
+    args.out.mkdir(parents=True, exist_ok=True)
+    failed = _run_all([*again, *todo], rates, args, rows, book)
+    if not rows:
+        sys.exit(f'error: all {failed} runs failed')
+    _beware(list(rows.values()))
+    _write(list(rows.values()), args.out)
+    if failed:
+        sys.exit(f'error: {failed} runs failed; run again to repeat them')
+
+
+def _settings(args: argparse.Namespace) -> list[Setting]:
+    return [
+        Setting(config, options, batch, factor, temperature, seed)
+        for seed, temperature, factor, batch, options, config in product(
             dict.fromkeys(args.seeds),
             dict.fromkeys(args.temperatures),
-            settings(args.grid),
-            args.configs,
+            dict.fromkeys(args.lr_factors),
+            dict.fromkeys(args.batch_sizes or [None]),
+            options_of(args.grid),
+            dict.fromkeys(str(Path(x)) for x in args.configs),
         )
-        if (str(config), tuple(options), temperature, seed) not in done
     ]
-    print(f'{len(done)} runs done, {len(todo)} to do', flush=True)
-    with ThreadPoolExecutor(args.jobs) as pool, book.open('a') as out:
-        runs = [pool.submit(run_one, *one, args) for one in todo]
-        failed = []
-        for done_run in as_completed(runs):
-            try:
-                row = done_run.result()
-            except RuntimeError as error:
-                failed.append(error)
-                print(f'error: {error}', flush=True)
-                continue
-            rows.append(row)
-            print(json.dumps(row), file=out, flush=True)
-            print(
-                f'[{len(rows) - len(done)}/{len(todo)}] '
-                f'{" ".join([Path(row["config"]).stem, *row["options"]])} '
-                f'temperature {row["temperature"]:g} seed {row["seed"]}: '
-                f'{args.metric} {row["val"]:.2f} in {row["seconds"]} s',
-                flush=True,
+
+
+def _one_name_each(args: argparse.Namespace, rows: dict) -> None:
+    """Folders and lines of the table are named by the config's name."""
+    configs = [str(Path(x)) for x in args.configs]
+    configs += [row['config'] for row in rows.values()]
+    by_name = {Path(config).stem: config for config in reversed(configs)}
+    for config in configs:
+        first = by_name[Path(config).stem]
+        if config != first:
+            sys.exit(
+                f'error: {first} and {config} would share a work_dir and a '
+                f'line of {args.out}/table.md; rename one, or give another '
+                '--out and --work-dir'
             )
-    commits = sorted({row['commit'] for row in rows})
+
+
+def _has_linear(row: Row) -> bool:
+    return any(name.startswith('linear/') for name in row['test'])
+
+
+def _learning_rates(args: argparse.Namespace) -> dict[str, float]:
+    """Of each config, where it is multiplied; checks what batches need."""
+    if args.lr_factors == [1.0] and not args.batch_sizes:
+        return {}
+    from ..config_parts import part
+    from ..configs import find_config
+    from .configuration import read_config
+
+    found = {}
+    for config in args.configs:
+        cfg = read_config(find_config(config))
+        lr = part(cfg, 'optim_wrapper', 'optimizer').get('lr')
+        if lr is None and args.lr_factors != [1.0]:
+            sys.exit(
+                f'error: {config} has no `optim_wrapper.optimizer.lr` for '
+                '--lr-factors to multiply'
+            )
+        found[str(Path(config))] = lr
+        if not args.batch_sizes:
+            continue
+        if 'base_batch_size' not in part(cfg, 'auto_scale_lr'):
+            sys.exit(
+                f'error: {config} has no `auto_scale_lr.base_batch_size`, '
+                'which says what batch its learning rate is for and which '
+                '--batch-sizes needs'
+            )
+        if 'max_epochs' not in part(cfg, 'train_cfg'):
+            sys.exit(
+                f'error: {config} counts in iterations, of which other '
+                'batches see other numbers of images; --batch-sizes needs '
+                '`train_cfg.max_epochs`'
+            )
+    return found
+
+
+def _run_all(
+    todo: list[Setting],
+    rates: dict[str, float],
+    args: argparse.Namespace,
+    rows: dict[Any, Row],
+    book: Path,
+) -> int:
+    """Do it, and add lines as runs finish; returns how many failed."""
+    gpus = ('--gpus', str(args.gpus_of_run)) if args.gpus_of_run else ()
+    root = ('--data-root', args.data_root) if args.data_root else ()
+    plan = Plan(
+        out=args.out,
+        work_dir=args.work_dir,
+        metric=args.metric,
+        flags=(*root, *gpus),
+        training=('--no-report', *(['--fast'] if args.fast else [])),
+        linear=args.linear,
+        threads=max(1, (os.cpu_count() or 1) // args.jobs),
+    )
+    processes = Processes()
+
+    def lr_of(one: Setting) -> float | None:
+        if one.lr_factor == 1:
+            return None
+        return rates[one.config] * one.lr_factor
+
+    finished: list[Row] = []
+    failed = 0
+    with ThreadPoolExecutor(args.jobs) as pool, book.open('a') as out:
+
+        def stop(*_: Any) -> NoReturn:
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.stop()
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGTERM, stop)
+        runs: dict[Future, Setting] = {
+            pool.submit(
+                run_one,
+                *(one, lr_of(one) if one not in rows else None),
+                *(plan, processes, rows.get(one)),
+            ): one
+            for one in todo
+        }
+        try:
+            for done in as_completed(runs):
+                try:
+                    row = done.result()
+                except RunFailedError as error:
+                    failed += 1
+                    print(f'error: {error}', flush=True)
+                    continue
+                rows[runs[done]] = row
+                finished.append(row)
+                print(json.dumps(row), file=out, flush=True)
+                left = len(todo) - len(finished) - failed
+                print(
+                    f'[{len(finished)}/{len(todo)}] {runs[done].text()}: '
+                    f'{args.metric} {row["val"]:.2f} in {row["seconds"]} s'
+                    f'{_left(finished, left, args.jobs)}',
+                    flush=True,
+                )
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.stop()
+            sys.exit(
+                f'stopped: {len(finished)} of {len(todo)} runs are finished; '
+                'the same command goes on with the others'
+            )
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return failed
+
+
+def _left(rows: list[Row], left: int, jobs: int) -> str:
+    if not left:
+        return ''
+    seconds = statistics.mean(row['seconds'] for row in rows) * left / jobs
+    return f'; about {_duration(seconds)} left'
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours} h {minutes} min' if hours else f'{max(1, minutes)} min'
+
+
+def _say_cost(todo: list[Setting], rows: list[Row], jobs: int) -> None:
+    """Of the runs that are to do, by those of the same batch if there are."""
+    for one in todo:
+        print(f'  {one.text()}')
+    if todo and not rows:
+        print('no run has finished yet, so how long they take is not known')
+    elif todo:
+        seconds = 0.0
+        for one in todo:
+            like = [x for x in rows if x['batch_size'] == one.batch_size]
+            seconds += statistics.mean(x['seconds'] for x in like or rows)
+        print(
+            f'about {_duration(seconds / jobs)}, {jobs} at a time, as the '
+            f'{len(rows)} that are finished took'
+        )
+
+
+def _beware(rows: list[Row]) -> None:
+    commits = sorted({str(row.get('commit')) for row in rows})
     if len(commits) > 1:
         print(f'beware: rows of several commits, {", ".join(commits)}')
-    if not rows:
-        sys.exit(f'error: all {len(failed)} runs failed')
+    seen = [row['images'] for row in rows if row.get('images')]
+    if seen and max(seen) > _UNEQUAL * min(seen):
+        print(
+            f'beware: runs saw unequal numbers of images, {min(seen):,} to '
+            f'{max(seen):,}'
+        )
+
+
+def _write(rows: list[Row], out: Path) -> None:
     text = table(rows)
-    args.out.joinpath('table.md').write_text(text + '\n')
+    out.joinpath('table.md').write_text(f'{text}\n')
     print(text)
-    if failed:
-        sys.exit(f'error: {len(failed)} runs failed; run again to repeat them')
+    try:
+        from ..report.pictures.style import save
+        from ..report.pictures.sweep import draw_sweep
+        from ..report.sweeps.gaps import gap_table, gaps
+
+        found = gaps(rows)
+        fig = draw_sweep(rows)
+        paths = [] if fig is None else save(fig, out / 'sweep.png')
+    except ModuleNotFoundError as error:
+        print(
+            f'no gaps.md and no figure: they need {error.name}; '
+            "pip install 'mmdcl[report]'"
+        )
+        return
+    if found:
+        text = gap_table(found)
+        out.joinpath('gaps.md').write_text(f'{text}\n')
+        print(f'\ngain on InfoNCE, all else the same:\n\n{text}')
+    for path in paths:
+        print(path)

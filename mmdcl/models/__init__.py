@@ -9,7 +9,7 @@ from .losses import (
     WeightedDecoupledCrossEntropyLoss,
 )
 from .nnclr import NNCLR
-from .rivals import DHELHead, MACLHead
+from .rivals import DHELHead, MACLHead, RescaledInfoNCEHead
 from .simclr import SimCLR
 from .supcon import SupCon
 from .support_set import SupportSet
@@ -26,6 +26,7 @@ __all__ = [
     'FrozenBackboneClassifier',
     'InfoNCEHead',
     'MACLHead',
+    'RescaledInfoNCEHead',
     'SimCLR',
     'SupCon',
     'SupportSet',

@@ -1,4 +1,4 @@
-"""Rivals of DCL for small batches, to be compared in one place."""
+"""Rivals of DCL for small batches and a control, in one place."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from .. import functional
 from ..arguments import require_number
 from ..errors import UserTypeError, UserValueError
 from ..registry import MODELS
-from .heads import ContrastiveRowHead, DCLHead
+from .heads import ContrastiveRowHead, DCLHead, InfoNCEHead
 
 
 @MODELS.register_module()
@@ -97,3 +97,18 @@ class MACLHead(ContrastiveRowHead):
         mean = float(functional.global_means(dict(pos=pos), pos)['pos'])
         shift = self.alpha * (mean - self.alignment)
         self.temperature = self.initial * (1 + shift)
+
+
+@MODELS.register_module()
+class RescaledInfoNCEHead(InfoNCEHead):
+    """InfoNCE divided by the mean ``q`` of the global batch, a constant.
+
+    A control: gradients are about as long as those of DCL, and anchors weigh
+    as they do in InfoNCE, by their own ``q``. What DCL gains beyond this is
+    no matter of the length of a step.
+    """
+
+    def rows(self, pos: Tensor, s: Tensor) -> Tensor:
+        q = functional.npc_multiplier(pos, s, self.temperature).detach()
+        mean = functional.global_means(dict(q=q), q)['q']
+        return super().rows(pos, s) / mean.clamp(min=torch.finfo(q.dtype).tiny)

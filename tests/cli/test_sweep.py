@@ -1,85 +1,42 @@
-"""What README's table is made by."""
+"""What is run, what is kept, and what is not run again."""
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from mmdcl.cli import sweep
+from mmdcl.cli import sweep, sweep_run
 from mmdcl.cli.main import parse
+from mmdcl.report.sweeps.lines import read_rows
 
-
-def row(config='a.py', temperature=0.1, seed=0, val=50.0, test=50.0, **more):
-    return dict(
-        config=config,
-        temperature=temperature,
-        seed=seed,
-        val_start=None,
-        val=val,
-        test={'top1': test},
-        commit='c0ffee',
-        **more,
-    )
-
-
-def cells(text):
-    return [
-        [cell.strip() for cell in line.strip('|').split('|')]
-        for line in text.splitlines()
-    ]
-
-
-def test_the_best_is_chosen_by_validation_and_not_by_the_test():
-    rows = [
-        row(temperature=0.1, val=60, test=90),
-        row(temperature=0.2, val=70, test=10),
-        row(config='b.py', temperature=0.1, val=80, test=20),
-        row(config='b.py', temperature=0.2, val=10, test=95),
-    ]
-    head, _, *lines = cells(sweep.table(rows))
-    assert head == ['config', 'temperature', 'seeds', 'validation', 'top1']
-    assert [line[:2] for line in lines] == [
-        ['a', '0.1'],
-        ['a', '**0.2**'],
-        ['b', '**0.1**'],
-        ['b', '0.2'],
-    ]
-    assert lines[1] == ['a', '**0.2**', '0', '70.00', '10.00']
-
-
-def test_mean_and_standard_deviation_of_the_sample():
-    """Of 60, 62, 67: mean 63, deviation sqrt((9 + 1 + 16) / 2)."""
-    rows = [
-        row(seed=seed, val=val, test=val + 1)
-        for seed, val in enumerate((60, 62, 67))
-    ]
-    line = cells(sweep.table(rows))[2]
-    assert line == ['a', '**0.1**', '0, 1, 2', '63.00 ± 3.61', '64.00 ± 3.61']
-
-
-def test_the_best_is_that_of_the_mean_over_seeds():
-    rows = [row(seed=0, val=99), row(seed=1, val=1)]
-    rows += [row(temperature=0.2, seed=seed, val=51) for seed in (0, 1)]
-    assert cells(sweep.table(rows))[3][1] == '**0.2**'
-
-
-def test_before_training_and_other_options_have_their_lines():
-    rows = [
-        row(options=['model.x=1'], seed=0) | dict(val_start=20.0),
-        row(options=['model.x=2'], seed=0) | dict(val_start=20.0),
-        row(options=['model.x=2'], seed=1) | dict(val_start=30.0),
-    ]
-    _, _, start, *lines = cells(sweep.table(rows))
-    assert start == ['before training', '', '0, 1', '25.00 ± 7.07', '']
-    assert [line[0] for line in lines] == ['a model.x=1', 'a model.x=2']
+CONFIG = """
+model = dict(type='mmdcl.SimCLR', head=dict(type='mmdcl.{head}'))
+train_dataloader = dict(batch_size=32)
+train_cfg = dict({length}=2)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.03))
+{more}
+"""
+SCALES = 'auto_scale_lr = dict(base_batch_size=32)'
 
 
 def test_grid():
-    assert sweep.settings(['x=1,2', 'y=3']) == [['x=1', 'y=3'], ['x=2', 'y=3']]
-    assert sweep.settings([]) == [[]]
+    assert sweep.options_of(['x=1,2', 'y=3']) == [
+        ('x=1', 'y=3'),
+        ('x=2', 'y=3'),
+    ]
+    assert sweep.options_of([]) == [()]
     with pytest.raises(SystemExit, match='expected KEY=VALUE'):
-        sweep.settings(['x'])
+        sweep.options_of(['x'])
+
+
+def config(path, head='DCLHead', length='max_epochs', more=SCALES):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(CONFIG.format(head=head, length=length, more=more))
+
+
+def option(words, name):
+    found = [x for x in words if x.startswith(f'{name}=')]
+    return float(found[0].partition('=')[2]) if found else None
 
 
 @pytest.fixture
@@ -88,122 +45,273 @@ def tools(monkeypatch, tmp_path):
     calls = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        sweep, 'provenance', lambda: dict(machine='m', commit='c0ffee')
+        sweep_run, 'provenance', lambda: dict(machine='m', commit='c0ffee')
     )
     for name in ('a.py', 'b.py', 'other/a.py'):
-        tmp_path.joinpath(name).parent.mkdir(exist_ok=True)
-        tmp_path.joinpath(name).touch()
+        config(tmp_path / name)
 
-    def run(command, stdout, **kwargs):
-        _, _, _, name, *rest = map(str, command)
-        calls.append([name, *rest])
-        work_dir = Path(rest[rest.index('--work-dir') + 1])
-        if name == 'test':
-            out = Path(rest[rest.index('--out') + 1])
-            out.write_text(json.dumps({'top1': 7.0}))
-            return SimpleNamespace(returncode=0)
-        option = next(x for x in rest if x.startswith('model.head.temp'))
-        accuracy = 100 * float(option.partition('=')[2])
+    def train(words, out, folder):
+        accuracy = 100 * option(words, 'model.head.temperature')
         if accuracy > 90:
-            print(*range(20), 'out of memory', sep='\n', file=stdout)
-            return SimpleNamespace(returncode=1)
-        log = work_dir / '20260101' / 'vis_data' / 'scalars.json'
-        log.parent.mkdir(parents=True, exist_ok=True)
-        records = [
-            {'accuracy/top1': 1.0, 'step': 0},
-            {'loss': 1.0, 'step': 3},
+            out.write_text('\n'.join([*map(str, range(20)), 'out of memory']))
+            return 1
+        log = folder / '20260101_000000' / 'vis_data'
+        log.mkdir(parents=True, exist_ok=True)
+        batch = option(words, 'train_dataloader.batch_size') or 32
+        recipe = dict(
+            batch=int(batch),
+            planned=int(640 // batch),
+            loss='DCL',
+            model='SimCLR, Flat',
+            data='Drawn in here',
+            **dict(epoch_length=10, begin=0, begin_epoch=0, unit='epoch'),
+        )
+        log.joinpath('recipe.json').write_text(json.dumps(recipe))
+        records = [{'accuracy/top1': 1.0, 'step': 0}]
+        records += [
+            dict(
+                loss=1.0, lr=0.5, epoch=i // 10 + 1, iter=i,
+                npc_multiplier=i / 100,
+            )
+            for i in range(1, 21)
+        ]  # fmt: skip
+        records += [
             {'accuracy/top1': accuracy / 2, 'step': 1},
             {'accuracy/top1': accuracy, 'step': 2},
         ]
-        log.write_text('\n'.join(map(json.dumps, records)))
-        work_dir.joinpath('last_checkpoint').write_text('epoch_2.pth')
-        return SimpleNamespace(returncode=0)
+        lines = ''.join(f'{json.dumps(x)}\n' for x in records)
+        log.joinpath('scalars.json').write_text(lines)
+        folder.joinpath('epoch_2.pth').touch()
+        folder.joinpath('last_checkpoint').write_text(
+            str(folder / 'epoch_2.pth')
+        )
+        return 0
 
-    monkeypatch.setattr(sweep.subprocess, 'run', run)
+    def run(self, words, out, threads):
+        calls.append(words)
+        folder = Path(words[words.index('--work-dir') + 1])
+        if words[0] == 'train':
+            return train(words, out, folder)
+        place = Path(words[words.index('--out') + 1])
+        if words[0] == 'test':
+            place.write_text(json.dumps({'top1': 7.0}))
+        else:
+            line = {'metrics': {'accuracy/top1': 5.0}}
+            place.with_suffix('.jsonl').write_text(json.dumps(line) + '\n')
+        return 0
+
+    monkeypatch.setattr(sweep_run.Processes, 'run', run)
     return calls
 
 
-def start(monkeypatch, *flags):
-    sweep.run(parse('sweep', ['--out', 'out', *flags]))
+def start(*flags, temperatures=('0.1',), seeds=('0',)):
+    words = ['--temperatures', *temperatures, '--seeds', *seeds]
+    words += ['--work-dir', 'work']
+    sweep.run(parse('sweep', [*flags, *words, '--out', 'out']))
 
 
-def test_runs_are_trained_tested_and_not_repeated(tools, monkeypatch):
-    flags = ('a.py', 'b.py', '--temperatures', '0.1', '0.5', '--seeds', '3')
-    start(monkeypatch, *flags)
+def rows():
+    return read_rows(Path('out/runs.jsonl'))
+
+
+def test_runs_are_trained_tested_and_not_repeated(tools):
+    start('a.py', 'b.py', temperatures=('0.1', '0.5'), seeds=('3',))
     trained = [call for call in tools if call[0] == 'train']
     assert len(trained) == 4
-    assert trained[0][1:5] == [
-        'a.py',
-        '--cfg-options',
-        'model.head.temperature=0.1',
-        'randomness.seed=3',
-    ]
-    assert len({call[-1] for call in trained}) == 4  # work_dirs
+    options = trained[0][trained[0].index('--cfg-options') + 1 :]
+    assert options == ['model.head.temperature=0.1', 'randomness.seed=3']
+    assert trained[0][1] == 'a.py'
+    assert '--resume' not in trained[0]
+    folders = {call[call.index('--work-dir') + 1] for call in trained}
+    assert len(folders) == 4
     tested = [call for call in tools if call[0] == 'test']
-    assert {call[2] for call in tested} == {'epoch_2.pth'}
-    rows = sweep.read_rows(Path('out/runs.jsonl'))
-    first = next(r for r in rows if r['temperature'] == 0.1)
+    assert {Path(call[2]).name for call in tested} == {'epoch_2.pth'}
+    first = next(r for r in rows() if r['temperature'] == 0.1)
     assert (first['val_start'], first['val']) == (1.0, 10.0)
     assert first['test'] == {'top1': 7.0}
+    assert (first['loss'], first['algorithm']) == ('DCL', 'SimCLR')
+    assert (first['batch'], first['lr'], first['images']) == (32, 0.5, 640)
+    assert first['q'] == [i / 100 for i in range(1, 21)]
     assert first['commit'] == 'c0ffee'
-    assert Path('out', first['log']).is_file()
+    assert len(Path('out', first['log']).read_text().splitlines()) == 23
     assert '| b | **0.5** | 3 | 50.00 | 7.00 |' in (
         Path('out/table.md').read_text()
     )
     tools.clear()
-    start(monkeypatch, *flags, '4')
+    start('a.py', 'b.py', temperatures=('0.1', '0.5'), seeds=('3', '4'))
     assert len(tools) == 8  # seed 4 alone
-    assert all('s4' in call[-1] for call in tools)
+    assert all('s4' in ' '.join(call) for call in tools)
 
 
-def test_a_failure_is_told_and_repeated(tools, monkeypatch, capsys):
-    flags = ('a.py', '--temperatures', '0.1', '0.95', '--seeds', '0')
+def test_rates_follow_the_batch_and_factors(tools, capsys):
+    flags = ('a.py', '--batch-sizes', '16', '64', '--lr-factors', '1', '0.5')
+    start(*flags, '--fast')
+    trained = [call for call in tools if call[0] == 'train']
+    assert all({'--auto-scale-lr', '--fast'} <= {*call} for call in trained)
+    found = {
+        (
+            option(call, 'train_dataloader.batch_size'),
+            option(call, 'optim_wrapper.optimizer.lr'),
+        )
+        for call in trained
+    }
+    assert found == {(16, None), (64, None), (16, 0.015), (64, 0.015)}
+    assert [x['batch_size'] for x in rows()] == [16, 64, 16, 64]
+    assert {x['images'] for x in rows()} == {640}
+    assert 'beware' not in capsys.readouterr().out
+    tools.clear()
+    start(*flags)
+    start(*flags, '--dry-run')
+    assert not tools
+
+
+def test_what_batches_and_factors_need_is_said_first(tools, tmp_path):
+    config(tmp_path / 'c.py', more='')
+    config(tmp_path / 'd.py', length='max_iters')
+    for name, said in (('c.py', 'base_batch_size'), ('d.py', 'iterations')):
+        with pytest.raises(SystemExit, match=said):
+            start(name, '--batch-sizes', '16')
+    assert not tools
+    assert not Path('out').exists()
+
+
+@pytest.mark.parametrize(
+    ('flags', 'said'),
+    [
+        (('--batch-sizes', '1'), '--batch-sizes must be at least 2, got 1'),
+        (('--lr-factors', '0'), '--lr-factors must be positive, got 0'),
+        (('--jobs', '0'), '--jobs must be at least 1, got 0'),
+        (('--linear', 'cifar'), '--linear must be one of .*cifar100.*, got'),
+    ],
+)
+def test_flags_that_make_no_sense(tools, capsys, flags, said):
+    with pytest.raises(SystemExit):
+        start('a.py', *flags)
+    assert said.partition(' .*')[0] in capsys.readouterr().err
+
+
+def test_a_dry_run_says_how_long(tools, capsys):
+    start('a.py', '--dry-run')
+    said = capsys.readouterr().out
+    assert '1 to do\n  a temperature 0.1 seed 0\n' in said
+    assert 'is not known' in said
+    assert not Path('out').exists()
+    start('a.py')
+    [row] = rows()
+    Path('out/runs.jsonl').write_text(json.dumps(row | dict(seconds=1800)))
+    start('a.py', '--dry-run', '--jobs', '2', seeds=('0', '1', '2', '3'))
+    assert 'about 45 min, 2 at a time' in capsys.readouterr().out
+
+
+def test_tables_alone(tools, capsys):
+    with pytest.raises(SystemExit, match='has no line; give configs'):
+        start()
+    assert not Path('out').exists()
+    start('a.py')
+    Path('out/table.md').unlink()
+    tools.clear()
+    start()
+    assert not tools
+    assert Path('out/table.md').is_file()
+
+
+def test_a_linear_evaluation_may_come_later(tools):
+    start('a.py')
+    tools.clear()
+    start('a.py', '--linear', 'cifar100', seeds=('0', '1'))
+    assert [call[0] for call in tools] == [
+        *('evaluate', 'train', 'test', 'evaluate')
+    ]
+    assert tools[0][1].endswith('t0.1_s0/epoch_2.pth')
+    assert [x['test'] for x in rows()] == [{'top1': 7, 'linear/top1': 5}] * 2
+    tools.clear()
+    start('a.py', '--linear', 'cifar100')
+    assert not tools
+
+
+def test_a_checkpoint_that_is_gone_is_said(tools, capsys):
+    start('a.py')
+    next(Path('work').glob('*/epoch_2.pth')).unlink()
+    with pytest.raises(SystemExit, match='1 runs failed'):
+        start('a.py', '--linear', 'cifar100')
+    assert 'its checkpoint is gone' in capsys.readouterr().out
+    assert rows()[0]['test'] == {'top1': 7}
+
+
+def test_what_was_interrupted_is_resumed(tools, monkeypatch):
+    """Training that ended is only tested; other words begin anew."""
+    whole = sweep_run.Processes.run
+
+    def killed(self, words, out, threads):
+        code = whole(self, words, out, threads)
+        if words[0] == 'test':
+            out.write_text('killed')
+        return 137 if words[0] == 'test' else code
+
+    monkeypatch.setattr(sweep_run.Processes, 'run', killed)
+    with pytest.raises(SystemExit, match='runs failed'):
+        start('a.py')
+    monkeypatch.setattr(sweep_run.Processes, 'run', whole)
+    log = next(Path('work').glob('*/*/vis_data/scalars.json'))
+    text = log.read_text()
+    log.write_text(''.join(text.splitlines(keepends=True)[:12]))
+    tools.clear()
+    start('a.py')
+    assert [call[0] for call in tools] == ['train', 'test']
+    assert '--resume' in tools[0]
+    Path('out/runs.jsonl').unlink()
+    tools.clear()
+    start('a.py')
+    assert [call[0] for call in tools] == ['test']
+    Path('out/runs.jsonl').unlink()
+    tools.clear()
+    start('a.py', '--fast')
+    assert [call[0] for call in tools] == ['train', 'test']
+    assert '--resume' not in tools[0]
+
+
+def test_a_failure_is_told_and_repeated(tools, capsys):
     for _ in range(2):
         tools.clear()
         with pytest.raises(SystemExit, match='1 runs failed; run again'):
-            start(monkeypatch, *flags)
+            start('a.py', temperatures=('0.1', '0.95'))
         said = capsys.readouterr().out
         assert 'train.out ends in' in said
         assert '19\n    out of memory' in said
         assert '\n    5\n' not in said
     assert [call[0] for call in tools] == ['train']
-    assert len(sweep.read_rows(Path('out/runs.jsonl'))) == 1
+    assert len(rows()) == 1
+    Path('out/runs.jsonl').unlink()
     with pytest.raises(SystemExit, match='all 1 runs failed'):
-        start(
-            monkeypatch, 'b.py', '--temperatures', '1', '--seeds', '0',
-            '--out', 'none',
-        )  # fmt: skip
+        start('b.py', temperatures=('1',))
 
 
-def test_a_metric_that_is_not_logged(tools, monkeypatch, capsys):
+def test_a_metric_that_is_not_logged(tools, capsys):
     with pytest.raises(SystemExit, match='all 1 runs failed'):
-        start(
-            monkeypatch, 'a.py', '--temperatures', '0.1', '--seeds', '0',
-            '--metric', 'recall',
-        )  # fmt: skip
+        start('a.py', '--metric', 'recall')
     assert 'no recall in' in capsys.readouterr().out
 
 
-def test_a_line_that_was_cut_off_is_repeated(tools, monkeypatch, capsys):
-    flags = ('a.py', '--temperatures', '0.1', '--seeds', '0', '1')
-    start(monkeypatch, *flags)
-    book = Path('out/runs.jsonl')
-    book.write_text(book.read_text()[:-20])
-    tools.clear()
-    start(monkeypatch, *flags)
-    assert 'runs.jsonl:2 was cut off' in capsys.readouterr().out
-    assert len(tools) == 2
-    assert len(book.read_text().splitlines()) == 2
+def test_unequal_images_and_commits_are_said(tools, capsys):
+    start('a.py')
+    [row] = rows()
+    other = row | dict(seed=1, images=700, commit='decade')
+    Path('out/runs.jsonl').write_text(
+        f'{json.dumps(row)}\n{json.dumps(other)}'
+    )
+    start()
+    said = capsys.readouterr().out
+    assert 'rows of several commits, c0ffee, decade' in said
+    assert 'unequal numbers of images, 640 to 700' in said
 
 
-def test_configs_of_one_name_are_refused(tools, monkeypatch):
-    few = ('--temperatures', '0.1', '--seeds', '0')
+def test_configs_of_one_name_are_refused(tools):
     with pytest.raises(SystemExit, match=r'a\.py and other/a\.py would share'):
-        start(monkeypatch, 'a.py', 'other/a.py', *few)
+        start('a.py', 'other/a.py')
     assert not tools
-    start(monkeypatch, 'a.py', 'a.py', *few)
+    start('a.py', 'a.py')
     assert len(tools) == 2
     with pytest.raises(SystemExit, match=r'other/a\.py and a\.py would share'):
-        start(monkeypatch, 'other/a.py', *few)
+        start('other/a.py')
     with pytest.raises(FileNotFoundError, match='no config gone'):
-        start(monkeypatch, 'gone.py', *few)
+        start('gone.py')

@@ -20,6 +20,7 @@ from tests.runs import NNCLR, SIMCLR
 
 HEADS = {
     'dhel': dict(type='mmdcl.DHELHead', temperature=0.2),
+    'rescaled': dict(type='mmdcl.RescaledInfoNCEHead', temperature=0.2),
     'macl': dict(type='mmdcl.MACLHead', temperature=0.2),
     'macl far': dict(
         type='mmdcl.MACLHead', temperature=0.2, alpha=0.7, alignment=0.4
@@ -36,11 +37,12 @@ def looped(config, views):
     cosine = {
         (a, b, i): dot(z[a][i], z[b][i]) for a, b in pairs for i in images
     }
-    if not one_view:
+    rescaled = 'Rescaled' in config['type']
+    if not one_view and not rescaled:
         mean = sum(float(x.detach()) for x in cosine.values()) / len(cosine)
         shift = mean - config.get('alignment', 0)
         tau *= 1 + config.get('alpha', 0.5) * shift
-    rows = []
+    rows, qs = [], []
     for (a, _, i), pos in cosine.items():
         p = pos / tau
         negatives = sum(
@@ -52,9 +54,11 @@ def looped(config, views):
         if one_view:
             rows.append(row('dcl', p, negatives))
         else:
-            one_minus_p = negatives / (negatives + p.exp())
-            rows.append(row('info_nce', p, negatives) / one_minus_p.detach())
-    return sum(rows) / len(rows), tau
+            q = (negatives / (negatives + p.exp())).detach()
+            qs.append(q)
+            rows.append(row('info_nce', p, negatives) / (1 if rescaled else q))
+    mean_q = sum(qs) / len(qs) if rescaled else 1
+    return sum(rows) / len(rows) / mean_q, tau
 
 
 def build(name, tile=None):

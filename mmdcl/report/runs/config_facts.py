@@ -8,6 +8,7 @@ from ...config_parts import datasets_in, part, short_name
 
 LOSSES = {'InfoNCEHead': 'InfoNCE', 'DCLHead': 'DCL', 'DCLWHead': 'DCLW'}
 LOSSES |= {'DHELHead': 'DHEL', 'MACLHead': 'MACL'}
+LOSSES |= {'RescaledInfoNCEHead': 'rescaled InfoNCE'}
 
 
 def facts_of_config(config: Mapping) -> dict[str, Any]:

@@ -1,0 +1,269 @@
+"""One run of a sweep: trained, tested, and the line that it leaves."""
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..provenance import provenance
+
+_LINES = 5  # of the log of a run that failed
+_PARTS = 20  # of training, whose mean q a line has
+
+
+class Setting(NamedTuple):
+    """What is set of a run, and nothing else tells it from the others."""
+
+    config: str
+    options: tuple[str, ...]
+    batch_size: int | None
+    lr_factor: float
+    temperature: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder and its log."""
+        return '_'.join(
+            [
+                Path(self.config).stem,
+                *(x.removeprefix('model.') for x in self.options),
+                *([f'b{self.batch_size}'] if self.batch_size else []),
+                *([f'lr{self.lr_factor:g}'] if self.lr_factor != 1 else []),
+                f't{self.temperature:g}_s{self.seed}',
+            ]
+        )
+
+    def text(self) -> str:
+        """As a reader of the progress knows it."""
+        batch = f' batch {self.batch_size}' if self.batch_size else ''
+        lr = f' lr x{self.lr_factor:g}' if self.lr_factor != 1 else ''
+        return (
+            f'{" ".join([Path(self.config).stem, *self.options])}{batch}{lr} '
+            f'temperature {self.temperature:g} seed {self.seed}'
+        )
+
+
+class Plan(NamedTuple):
+    """What all runs of a sweep share.
+
+    Attributes:
+        out: Folder of lines and logs.
+        work_dir: Has a folder for each run.
+        metric: Of validation.
+        flags: Of ``mmdcl train`` and ``mmdcl test`` alike.
+        training: Of ``mmdcl train`` alone.
+        linear: Dataset of a linear evaluation; None for none.
+        threads: Of a process.
+    """
+
+    out: Path
+    work_dir: Path
+    metric: str
+    flags: tuple[str, ...]
+    training: tuple[str, ...]
+    linear: str | None
+    threads: int
+
+
+class RunFailedError(RuntimeError):
+    """With what the run said last."""
+
+
+class Processes:
+    """Those of a sweep, which end with it."""
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen] = []
+        self.stopped = False
+
+    def run(self, words: Sequence[str], out: Path, threads: int) -> int:
+        """Of ``mmdcl``, to its end; returns the exit code."""
+        with out.open('w') as file:
+            process = subprocess.Popen(
+                [sys.executable, '-m', 'mmdcl', *words],
+                env={**os.environ, 'OMP_NUM_THREADS': str(threads)},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is passed on by `stop`
+            )
+        self._running.append(process)
+        try:
+            return process.wait()
+        finally:
+            self._running.remove(process)
+
+    def stop(self) -> None:
+        """Ask all that are running to save and end."""
+        self.stopped = True
+        for process in list(self._running):
+            process.send_signal(signal.SIGTERM)
+
+
+def run_one(
+    setting: Setting,
+    lr: float | None,
+    plan: Plan,
+    processes: Processes,
+    before: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Train, test and evaluate once.
+
+    Args:
+        setting: Of the run.
+        lr: Learning rate, if it is not the config's.
+        plan: Of the sweep.
+        processes: Where to start it.
+        before: Its line without the linear evaluation, which alone is done.
+
+    Returns:
+        The line.
+
+    Raises:
+        RunFailedError: It failed, or logged no such metric.
+    """
+    start = time.time()
+    folder = plan.work_dir / setting.name
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def mmdcl(command: str, *words: str) -> None:
+        if processes.stopped:
+            raise RunFailedError('stopped')
+        out = folder / f'{command}.out'
+        code = processes.run([command, *words], out, plan.threads)
+        if code:
+            said = out.read_text(errors='replace').splitlines()[-_LINES:]
+            end = ''.join(f'\n    {line}' for line in said)
+            raise RunFailedError(f'{command} failed, {out} ends in{end}')
+
+    if before is None:
+        row = _trained(setting, lr, plan, folder, mmdcl)
+        row |= dict(seconds=round(time.time() - start), threads=plan.threads)
+        row |= provenance()
+    else:
+        row = dict(before)
+    if plan.linear:
+        row['test'] = row['test'] | _linear(setting, plan, folder, mmdcl)
+    return row
+
+
+def _trained(
+    setting: Setting, lr: float | None, plan: Plan, folder: Path, mmdcl: Any
+) -> dict[str, Any]:
+    options = [
+        f'model.head.temperature={setting.temperature}',
+        f'randomness.seed={setting.seed}',
+        *setting.options,
+    ]
+    flags = ['--work-dir', str(folder), *plan.flags]
+    training = [*plan.training, '--cfg-options', *options]
+    if setting.batch_size:
+        training.append(f'train_dataloader.batch_size={setting.batch_size}')
+        training.insert(0, '--auto-scale-lr')
+    if lr is not None:
+        training.append(f'optim_wrapper.optimizer.lr={lr:.6g}')
+    same = _same_as_before(folder, [setting.config, *flags, *training])
+    run = _run_of(folder) if same else None
+    if run is None or not run.finished:
+        resume = ['--resume'] if run is not None else []
+        mmdcl('train', setting.config, *resume, *flags, *training)
+        run = _run_of(folder)
+    values = [] if run is None else run.series(plan.metric)[1]
+    if run is None or not values:
+        raise RunFailedError(f'no {plan.metric} in {folder}; see --metric')
+    metrics = folder / 'test.json'
+    checkpoint = Path(folder, 'last_checkpoint').read_text()
+    mmdcl('test', setting.config, checkpoint, '--out', str(metrics), *flags)
+    return dict(
+        setting._asdict(),
+        options=list(setting.options),
+        **_facts(run),
+        val_start=values[0] if run.validation[0]['step'] == 0 else None,
+        val=values[-1],
+        test=json.loads(metrics.read_text()),
+        log=str(_kept_log(run, setting, plan).relative_to(plan.out)),
+    )
+
+
+def _same_as_before(folder: Path, words: list[str]) -> bool:
+    """Whether the folder has the beginning of this very run; note it."""
+    note = folder / 'sweep.json'
+    now = dict(words=words, commit=provenance()['commit'])
+    try:
+        before = json.loads(note.read_text())
+    except (OSError, ValueError):
+        before = None
+    note.write_text(json.dumps(now))
+    return before == now
+
+
+def _run_of(folder: Path) -> Any:
+    """What training left; None if it had logged nothing."""
+    from ..errors import UserError
+    from ..report.runs.folder import read_run
+
+    try:
+        return read_run(folder)
+    except UserError:
+        return None
+
+
+def _facts(run: Any) -> dict[str, Any]:
+    """What the tables tell runs apart by, and q in parts of training."""
+    from ..report.runs.differences import batch_of, loss_of
+    from ..report.runs.facts import known
+
+    found = known(run)
+    batch, planned = batch_of(run), found.get('planned')
+    q = run.series('npc_multiplier')[1]
+    parts = min(_PARTS, len(q))
+    cuts = [i * len(q) // parts for i in range(parts + 1)] if parts else []
+    rates = run.series('lr')[1]
+    return dict(
+        loss=loss_of(run),
+        algorithm=str(found.get('model') or '').partition(',')[0],
+        data=str(found.get('data') or '').partition(' in ')[0],
+        batch=batch,
+        lr=float(f'{max(rates):.3g}') if rates else None,
+        epochs=run.validation[-1]['step'] if run.unit == 'epoch' else None,
+        images=batch * planned if batch and planned else None,
+        q=[round(statistics.mean(q[a:b]), 4) for a, b in pairwise(cuts)],
+    )
+
+
+def _kept_log(run: Any, setting: Setting, plan: Plan) -> Path:
+    """All that was logged, of a resumed run joined."""
+    log = plan.out / 'logs' / f'{setting.name}.jsonl'
+    log.parent.mkdir(parents=True, exist_ok=True)
+    records = [*run.training, *run.quality, *run.validation]
+    log.write_text(''.join(f'{json.dumps(x)}\n' for x in records))
+    return log
+
+
+def _linear(
+    setting: Setting, plan: Plan, folder: Path, mmdcl: Any
+) -> dict[str, float]:
+    newest = folder / 'last_checkpoint'
+    checkpoint = newest.read_text() if newest.is_file() else ''
+    if not Path(checkpoint).is_file():
+        raise RunFailedError(
+            f'{setting.text()}: its checkpoint is gone from {folder}, so '
+            '--linear has nothing to evaluate; remove its line from '
+            f'{plan.out / "runs.jsonl"} to train it again'
+        )
+    result = folder / 'linear'
+    result.with_suffix('.jsonl').unlink(missing_ok=True)
+    words = ['--protocol', 'linear', '--dataset', str(plan.linear)]
+    words += ['--seed', str(setting.seed), '--out', str(result)]
+    words += ['--work-dir', str(result), *plan.flags]
+    mmdcl('evaluate', checkpoint, *words)
+    line = result.with_suffix('.jsonl').read_text().splitlines()[-1]
+    metrics = json.loads(line)['metrics']
+    return {f'linear/{k.rpartition("/")[2]}': x for k, x in metrics.items()}

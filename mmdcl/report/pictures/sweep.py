@@ -1,0 +1,175 @@
+"""Runs of a sweep together: accuracy by batch, gain by coupling, q in time."""
+
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..sweeps.gaps import Gap, gaps
+from ..sweeps.lines import Row, batch_of, grouped
+from ..sweeps.table import best, setting
+from .style import COLOURS, LINES, MARKERS, PALE, figure, legend, look, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LOSSES = ('DCL', 'InfoNCE', 'DCLW')  # colours as of `plot coupling`
+_PANEL = (4.4, 3.3)  # inches
+_BESIDE = 1.015  # of a batch, that bars of losses do not cover each other
+
+
+@look()
+def draw_sweep(rows: Sequence[Row]) -> 'Figure | None':
+    """Draw what a sweep found.
+
+    Accuracy against batch, each loss at the learning rate and temperature
+    that validation chose for it, with the deviation over seeds; gain on
+    InfoNCE at the same settings against ``1 - q``, with 95 % intervals; q
+    over training at the chosen settings.
+
+    Args:
+        rows: Lines that name loss and batch; others are left out.
+
+    Returns:
+        None if nothing of it can be drawn: that takes two batches, a pair
+        with InfoNCE, or a q.
+    """
+    known = [x for x in rows if x.get('loss') and batch_of(x)]
+    kinds = grouped(known, _kind)
+    pairs = [x for x in gaps(known) if x.coupling is not None]
+    coupled = {kind: x for kind, x in kinds.items() if any(map(_q, x))}
+    panels: list[Any] = []
+    if len({batch_of(row) for row in known}) > 1:
+        panels.append(lambda ax: _by_batch(ax, kinds))
+    if pairs:
+        panels.append(lambda ax: _by_coupling(ax, pairs))
+    if coupled:
+        panels.append(lambda ax: _over_training(ax, coupled))
+    if not panels:
+        return None
+    fig, axes = figure(1, len(panels), panel=_PANEL)
+    for ax, draw in zip(axes, panels, strict=True):
+        draw(ax)
+    return fig
+
+
+def _kind(row: Row) -> tuple[str, str]:
+    return row.get('algorithm') or '', row['loss']
+
+
+def _q(row: Row) -> list[float]:
+    return row.get('q') or []
+
+
+def _name(kind: tuple[str, str], kinds: Sequence[tuple[str, str]]) -> str:
+    several = len({algorithm for algorithm, _ in kinds}) > 1
+    return plain(f'{kind[0]}, {kind[1]}' if several else kind[1])
+
+
+def _look(kind: tuple[str, str], kinds: Sequence[tuple[str, str]]) -> dict:
+    losses = list(dict.fromkeys([*_LOSSES, *sorted(x[1] for x in kinds)]))
+    algorithms = sorted({x[0] for x in kinds}, key=lambda x: x != 'SimCLR')
+    i, j = losses.index(kind[1]), algorithms.index(kind[0])
+    return dict(
+        color=COLOURS[i % len(COLOURS)],
+        marker=MARKERS[i % len(MARKERS)],
+        linestyle=LINES[j % len(LINES)],
+    )
+
+
+def _chosen(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    """Of each batch the rows of the setting that validation chose."""
+    found = {}
+    for batch, at in sorted(grouped(rows, batch_of).items()):
+        here = best(at)
+        found[batch] = [row for row in at if setting(row) == here]
+    return found
+
+
+def _by_batch(ax: 'Axes', kinds: dict[tuple[str, str], list[Row]]) -> None:
+    batches = sorted({batch_of(x) for rows in kinds.values() for x in rows})
+    test = next(iter(next(iter(kinds.values()))[0]['test']), None)
+    for number, (kind, rows) in enumerate(kinds.items()):
+        chosen = _chosen(rows)
+        values = {
+            batch: [x['test'][test] for x in at if test in x['test']]
+            for batch, at in chosen.items()
+        }
+        values = {batch: x for batch, x in values.items() if x}
+        beside = _BESIDE ** (number - (len(kinds) - 1) / 2)
+        ax.errorbar(
+            [batch * beside for batch in values],
+            [statistics.mean(x) for x in values.values()],
+            [
+                statistics.stdev(x) if len(x) > 1 else 0
+                for x in values.values()
+            ],
+            capsize=2,
+            label=_name(kind, [*kinds]),
+            **_look(kind, [*kinds]),
+        )
+    ax.set_xscale('log', base=2)
+    ax.set_xticks(batches, [str(x) for x in batches])
+    ax.set(xlabel='batch', ylabel=plain(f'test, {test} (%)'))
+    ax.set_title('each at its best settings by validation')
+    legend(ax)
+
+
+def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
+    kinds = list(dict.fromkeys((x.algorithm, x.loss) for x in pairs))
+    ax.axhline(0, color=PALE, linewidth=1)
+    for kind in kinds:
+        mine = [x for x in pairs if (x.algorithm, x.loss) == kind]
+        style = dict(_look(kind, kinds), linestyle='')
+        ax.plot(
+            [x.coupling for x in mine],
+            [x.val for x in mine],
+            label=_name(kind, kinds),
+            **style,
+        )
+        for x in mine:
+            if x.low is not None:
+                ax.plot(
+                    [x.coupling] * 2,
+                    [x.low, x.high],
+                    color=style['color'],
+                    alpha=0.4,
+                )
+            ax.annotate(
+                str(x.batch),
+                (x.coupling, x.val),
+                xytext=(4, 3),
+                textcoords='offset points',
+                fontsize=7,
+                color=PALE,
+            )
+    ax.set(xlabel='1 - q of InfoNCE, mean over training')
+    ax.set(ylabel='gain on InfoNCE, validation (points)')
+    ax.set_title('same settings; numbers are batches')
+    legend(ax)
+
+
+def _over_training(
+    ax: 'Axes', kinds: dict[tuple[str, str], list[Row]]
+) -> None:
+    batches = sorted({batch_of(x) for rows in kinds.values() for x in rows})
+    shown = [batches[0], batches[-1]] if len(batches) > 1 else batches
+    for kind, rows in kinds.items():
+        for batch, at in _chosen(rows).items():
+            runs = [_q(row) for row in at if _q(row)]
+            if batch not in shown or not runs:
+                continue
+            parts = min(map(len, runs))
+            ax.plot(
+                [100 * (i + 0.5) / parts for i in range(parts)],
+                [statistics.mean(x[i] for x in runs) for i in range(parts)],
+                label=f'{_name(kind, [*kinds])}, batch {batch}',
+                **dict(
+                    _look(kind, [*kinds]),
+                    linestyle=LINES[shown.index(batch)],
+                    markevery=max(1, parts // 5),
+                ),
+            )
+    ax.set(xlabel='training (%)', ylabel='q', ylim=(0, 1.02), xlim=(0, 100))
+    ax.set_title('coupling multiplier q')
+    legend(ax)

@@ -1,0 +1,1 @@
+"""What runs of a sweep say together: tables and figures, from lines alone."""

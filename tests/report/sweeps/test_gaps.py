@@ -1,0 +1,112 @@
+"""Pairs with InfoNCE, seed by seed."""
+
+import math
+
+import pytest
+
+from mmdcl.report.pictures.sweep import draw_sweep
+from mmdcl.report.sweeps.gaps import gap_table, gaps, interval
+from tests.report.sweeps.rows import cells, row, trained
+
+SEEDS = (0, 1, 2)
+
+
+def pair(batch=32, gain=(1.0, 2.0, 3.0), **more):
+    """InfoNCE is at 20 plus ten times its seed: only pairs tell."""
+    rows = []
+    for seed in SEEDS:
+        q = [0.1, 0.2, 0.6, 0.3]
+        same = dict(batch=batch, seed=seed, q=q, **more)
+        val = 20.0 + 10 * seed
+        rows.append(trained('InfoNCE', val=val, test=val, **same))
+        val += gain[seed]
+        rows.append(trained('DCL', val=val, test=val - 1, **same))
+    return rows
+
+
+def test_a_gap_is_of_seeds_in_pairs():
+    [gap] = gaps(pair())
+    assert (gap.loss, gap.batch, gap.seeds) == ('DCL', 32, SEEDS)
+    assert gap.val == pytest.approx(2)
+    assert gap.test == pytest.approx(1)
+    # Student's t of 2 degrees: 4.3027 deviations of the mean, 1 / sqrt(3).
+    assert gap.high - gap.val == pytest.approx(4.3027 / math.sqrt(3), rel=1e-4)
+    assert gap.val - gap.low == pytest.approx(4.3027 / math.sqrt(3), rel=1e-4)
+    assert gap.coupling == pytest.approx(0.7)
+    assert gap.below == 0.5  # 0.3 is not below 0.3
+    line = cells(gap_table([gap]))[2]
+    assert line[2:] == [
+        *('32', 'x1', '0.1', '0, 1, 2', '0.70', '50 %', '+2.00'),
+        *('-0.48 to +4.48', '+1.00'),
+    ]
+
+
+def test_one_seed_has_no_interval():
+    assert interval([1.0]) is None
+    [gap] = gaps(pair()[:2])
+    assert gap.low is None
+    assert gap.val == 1
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        dict(batch=64),
+        dict(temperature=0.2),
+        dict(lr_factor=8.0),
+        dict(algorithm='NNCLR'),
+        dict(data='CIFAR10'),
+        dict(seed=7),
+        dict(epochs=10),
+        dict(options=['model.neck.out_channels=1']),
+    ],
+)
+def test_what_is_set_otherwise_is_no_pair(other):
+    rows = [trained('InfoNCE', val=10), trained('DCL', val=20) | other]
+    assert gaps(rows) == []
+
+
+def test_options_of_the_head_go_with_the_loss():
+    rows = [
+        trained('InfoNCE'),
+        trained('DCLW', options=['model.head.sigma=1']),
+    ]
+    assert [x.loss for x in gaps(rows)] == ['DCLW']
+
+
+def test_lines_of_older_sweeps_have_no_gap():
+    assert gaps([row(), row(seed=1)]) == []
+
+
+def test_the_figure_shows_accuracy_by_batch_gain_and_q():
+    fig = draw_sweep([*pair(32), *pair(128, (0.0, 0.1, 0.2))])
+    by_batch, by_coupling, over_training = fig.axes
+    means = {
+        line.get_label(): [*line[0].get_ydata()]
+        for line in by_batch.containers
+    }
+    assert means == {
+        'InfoNCE': pytest.approx([30, 30]),
+        'DCL': pytest.approx([31, 29.1]),
+    }
+    points = by_coupling.get_lines()[1]
+    assert [*points.get_ydata()] == pytest.approx([2, 0.1])
+    assert [*points.get_xdata()] == pytest.approx([0.7, 0.7])
+    curve = over_training.get_lines()[0]
+    assert [*curve.get_ydata()] == pytest.approx([0.1, 0.2, 0.6, 0.3])
+    assert [*curve.get_xdata()] == [12.5, 37.5, 62.5, 87.5]
+
+
+def test_the_figure_takes_the_setting_that_validation_chose():
+    rows = [
+        trained('DCL', batch, temperature=t, val=val, test=test)
+        for batch in (32, 64)
+        for t, val, test in ((0.1, 50.0, 10.0), (0.2, 40.0, 90.0))
+    ]
+    fig = draw_sweep(rows)
+    [drawn] = fig.axes[0].containers
+    assert [*drawn[0].get_ydata()] == [10, 10]
+
+
+def test_nothing_to_draw():
+    assert draw_sweep([row(), row(seed=1)]) is None
