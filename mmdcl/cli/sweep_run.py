@@ -239,12 +239,17 @@ def _facts(run: Any) -> dict[str, Any]:
 
 
 def _kept_log(run: Any, setting: Setting, plan: Plan) -> Path:
-    """All that was logged, of a resumed run joined."""
+    """All that was logged, of a resumed run joined, to six digits."""
     log = plan.out / 'logs' / f'{setting.name}.jsonl'
     log.parent.mkdir(parents=True, exist_ok=True)
     records = [*run.training, *run.quality, *run.validation]
-    log.write_text(''.join(f'{json.dumps(x)}\n' for x in records))
+    short = [{name: _six_digits(x) for name, x in y.items()} for y in records]
+    log.write_text(''.join(f'{json.dumps(x)}\n' for x in short))
     return log
+
+
+def _six_digits(value: Any) -> Any:
+    return float(f'{value:.6g}') if isinstance(value, float) else value
 
 
 def _linear(

@@ -117,35 +117,38 @@ def _by_batch(ax: 'Axes', kinds: dict[tuple[str, str], list[Row]]) -> None:
 
 def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
     kinds = list(dict.fromkeys((x.algorithm, x.loss) for x in pairs))
+    test = next((name for x in pairs for name in x.tests), None)
     ax.axhline(0, color=PALE, linewidth=1)
     for kind in kinds:
         mine = [x for x in pairs if (x.algorithm, x.loss) == kind]
         style = dict(_look(kind, kinds), linestyle='')
+        gains = [x.tests.get(test, x.val) for x in mine]
         ax.plot(
             [x.coupling for x in mine],
-            [x.val for x in mine],
+            [gain.mean for gain in gains],
             label=_name(kind, kinds),
             **style,
         )
-        for x in mine:
-            if x.low is not None:
+        for x, gain in zip(mine, gains, strict=True):
+            if gain.low is not None:
                 ax.plot(
                     [x.coupling] * 2,
-                    [x.low, x.high],
+                    [gain.low, gain.high],
                     color=style['color'],
                     alpha=0.4,
                 )
             ax.annotate(
                 str(x.batch),
-                (x.coupling, x.val),
+                (x.coupling, gain.mean),
                 xytext=(4, 3),
                 textcoords='offset points',
                 fontsize=7,
                 color=PALE,
             )
+    what = f'test, {test}' if test else 'validation'
     ax.set(xlabel='1 - q of InfoNCE, mean over training')
-    ax.set(ylabel='gain on InfoNCE, validation (points)')
-    ax.set_title('same settings; numbers are batches')
+    ax.set(ylabel=plain(f'gain on InfoNCE, {what} (points)'))
+    ax.set_title('same settings, 95 %; numbers are batches')
     legend(ax)
 
 

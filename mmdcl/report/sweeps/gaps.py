@@ -14,6 +14,38 @@ LOW = 0.3  # q below which the gradient is mostly gone
 
 
 @dataclass(frozen=True)
+class Gain:
+    """Mean difference over seeds, in points.
+
+    Attributes:
+        mean: Of the loss minus InfoNCE, seed by seed.
+        low: Of the 95 % interval (Student's t over seeds); None with one
+            seed.
+        high: Of it.
+    """
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> 'Gain':
+        from scipy.stats import t
+
+        middle = statistics.mean(values)
+        if len(values) == 1:
+            return cls(middle)
+        error = statistics.stdev(values) / math.sqrt(len(values))
+        half = float(t.ppf(0.975, len(values) - 1)) * error
+        return cls(middle, middle - half, middle + half)
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f'{self.mean:+.2f}'
+        return f'{self.mean:+.2f} ({self.low:+.2f} to {self.high:+.2f})'
+
+
+@dataclass(frozen=True)
 class Gap:
     """A loss beside InfoNCE, with all settings but the loss the same.
 
@@ -23,12 +55,10 @@ class Gap:
         batch: Images.
         lr_factor: Of the learning rate.
         temperature: Of both losses.
+        options: Others that both have.
         seeds: That both have.
-        val: Mean difference of validation, in points.
-        test: The same of the first test metric; None if it is not there.
-        low: Of the 95 % interval of ``val`` (Student's t over seeds); None
-            with one seed.
-        high: Of it.
+        val: Of validation.
+        tests: Of each test metric that all have.
         coupling: ``1 - q`` of InfoNCE, mean over training and seeds.
         below: Share of training in which InfoNCE's q is below 0.3.
     """
@@ -38,11 +68,10 @@ class Gap:
     batch: int | None
     lr_factor: float
     temperature: float
+    options: tuple[str, ...]
     seeds: tuple[int, ...]
-    val: float
-    test: float | None
-    low: float | None
-    high: float | None
+    val: Gain
+    tests: dict[str, Gain]
     coupling: float | None
     below: float | None
 
@@ -69,80 +98,67 @@ def gaps(rows: Sequence[Row]) -> list[Gap]:
     return sorted(
         found,
         key=lambda x: (
-            *(x.algorithm, x.loss, x.batch or 0),
+            *(x.algorithm, x.loss, x.options, x.batch or 0),
             *(x.lr_factor, x.temperature),
         ),
     )
 
 
-def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """95 % of the mean by Student's t; None of a single value."""
-    from scipy.stats import t
-
-    if len(values) < 2:
-        return None
-    half = t.ppf(0.975, len(values) - 1) * statistics.stdev(values)
-    half /= math.sqrt(len(values))
-    middle = statistics.mean(values)
-    return middle - half, middle + half
-
-
 def gap_table(found: Sequence[Gap]) -> str:
-    """Markdown, a line a pair."""
-    head = ['algorithm', 'loss', 'batch', 'lr', 'temperature', 'seeds']
-    head += ['1 - q', 'q < 0.3', 'validation', '95 %', 'test']
-    lines = []
-    for gap in found:
-        lines.append(
-            [
-                *(gap.algorithm, gap.loss, str(gap.batch)),
-                *(f'x{gap.lr_factor:g}', f'{gap.temperature:g}'),
-                ', '.join(map(str, gap.seeds)),
-                '' if gap.coupling is None else f'{gap.coupling:.2f}',
-                '' if gap.below is None else f'{100 * gap.below:.0f} %',
-                f'{gap.val:+.2f}',
-                ''
-                if gap.low is None or gap.high is None
-                else f'{gap.low:+.2f} to {gap.high:+.2f}',
-                '' if gap.test is None else f'{gap.test:+.2f}',
-            ]
-        )
-    return markdown(head, lines)
+    """Markdown, a line a pair; options only where some run has any."""
+    tests = list(dict.fromkeys(name for gap in found for name in gap.tests))
+    options = any(gap.options for gap in found)
+    head = ['algorithm', 'loss', *(['options'] if options else []), 'batch']
+    head += ['lr', 'temperature', 'seeds', '1 - q', 'q < 0.3', 'validation']
+    lines = [
+        [
+            *(gap.algorithm, gap.loss),
+            *([' '.join(gap.options)] if options else []),
+            *(str(gap.batch), f'x{gap.lr_factor:g}', f'{gap.temperature:g}'),
+            ', '.join(map(str, gap.seeds)),
+            '' if gap.coupling is None else f'{gap.coupling:.2f}',
+            '' if gap.below is None else f'{100 * gap.below:.0f} %',
+            str(gap.val),
+            *(str(gap.tests.get(name, '')) for name in tests),
+        ]
+        for gap in found
+    ]
+    return markdown([*head, *tests], lines)
 
 
 def _all_but_loss(row: Row) -> tuple[Any, ...]:
     """Options of the head go with the loss."""
     options = [x for x in row['options'] if not x.startswith('model.head.')]
-    length = row.get('epochs')
     return (
-        *(row['algorithm'], row.get('data'), tuple(options), length),
-        *(row.get('batch'), row['lr_factor'], row['temperature']),
+        *(row['algorithm'], row.get('data'), row.get('epochs')),
+        *(tuple(options), row.get('batch')),
+        *(row['lr_factor'], row['temperature']),
     )
 
 
 def _gap(
     loss: str, at: tuple[Any, ...], pairs: Sequence[tuple[Row, Row]]
 ) -> Gap:
-    val = [run['val'] - other['val'] for run, other in pairs]
-    name = next(iter(pairs[0][0]['test']), None)
-    tests = [
-        run['test'][name] - other['test'][name]
-        for run, other in pairs
-        if name in run['test'] and name in other['test']
+    algorithm, _, _, options, batch, lr_factor, temperature = at
+    names = [
+        name
+        for name in pairs[0][0]['test']
+        if all(name in row['test'] for pair in pairs for row in pair)
     ]
     qs = [x for _, other in pairs for x in other.get('q') or []]
-    bounds = interval(val) or (None, None)
     return Gap(
-        algorithm=at[0],
-        loss=loss,
-        batch=at[-3],
-        lr_factor=at[-2],
-        temperature=at[-1],
+        *(algorithm, loss, batch, lr_factor, temperature, options),
         seeds=tuple(run['seed'] for run, _ in pairs),
-        val=statistics.mean(val),
-        test=statistics.mean(tests) if tests else None,
-        low=bounds[0],
-        high=bounds[1],
+        val=Gain.of([run['val'] - other['val'] for run, other in pairs]),
+        tests={
+            name: Gain.of(
+                [
+                    run['test'][name] - other['test'][name]
+                    for run, other in pairs
+                ]
+            )
+            for name in names
+        },
         coupling=1 - statistics.mean(qs) if qs else None,
         below=sum(q < LOW for q in qs) / len(qs) if qs else None,
     )

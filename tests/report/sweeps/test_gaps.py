@@ -5,7 +5,7 @@ import math
 import pytest
 
 from mmdcl.report.pictures.sweep import draw_sweep
-from mmdcl.report.sweeps.gaps import gap_table, gaps, interval
+from mmdcl.report.sweeps.gaps import Gain, gap_table, gaps
 from tests.report.sweeps.rows import cells, row, trained
 
 SEEDS = (0, 1, 2)
@@ -27,25 +27,25 @@ def pair(batch=32, gain=(1.0, 2.0, 3.0), **more):
 def test_a_gap_is_of_seeds_in_pairs():
     [gap] = gaps(pair())
     assert (gap.loss, gap.batch, gap.seeds) == ('DCL', 32, SEEDS)
-    assert gap.val == pytest.approx(2)
-    assert gap.test == pytest.approx(1)
+    assert gap.val.mean == pytest.approx(2)
+    assert gap.tests['top1'].mean == pytest.approx(1)
     # Student's t of 2 degrees: 4.3027 deviations of the mean, 1 / sqrt(3).
-    assert gap.high - gap.val == pytest.approx(4.3027 / math.sqrt(3), rel=1e-4)
-    assert gap.val - gap.low == pytest.approx(4.3027 / math.sqrt(3), rel=1e-4)
+    half = pytest.approx(4.3027 / math.sqrt(3), rel=1e-4)
+    assert gap.val.high - gap.val.mean == half
+    assert gap.val.mean - gap.val.low == half
     assert gap.coupling == pytest.approx(0.7)
     assert gap.below == 0.5  # 0.3 is not below 0.3
     line = cells(gap_table([gap]))[2]
     assert line[2:] == [
-        *('32', 'x1', '0.1', '0, 1, 2', '0.70', '50 %', '+2.00'),
-        *('-0.48 to +4.48', '+1.00'),
+        *('32', 'x1', '0.1', '0, 1, 2', '0.70', '50 %'),
+        *('+2.00 (-0.48 to +4.48)', '+1.00 (-1.48 to +3.48)'),
     ]
 
 
 def test_one_seed_has_no_interval():
-    assert interval([1.0]) is None
     [gap] = gaps(pair()[:2])
-    assert gap.low is None
-    assert gap.val == 1
+    assert gap.val == Gain(1.0)
+    assert str(gap.val) == '+1.00'
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,13 @@ def test_options_of_the_head_go_with_the_loss():
         trained('InfoNCE'),
         trained('DCLW', options=['model.head.sigma=1']),
     ]
-    assert [x.loss for x in gaps(rows)] == ['DCLW']
+    assert [(x.loss, x.options) for x in gaps(rows)] == [('DCLW', ())]
+
+
+def test_what_both_have_set_is_told():
+    both = dict(options=['x=1'])
+    found = gaps([trained('InfoNCE', **both), trained('DCL', **both)])
+    assert cells(gap_table(found))[2][2] == 'x=1'
 
 
 def test_lines_of_older_sweeps_have_no_gap():
@@ -90,7 +96,7 @@ def test_the_figure_shows_accuracy_by_batch_gain_and_q():
         'DCL': pytest.approx([31, 29.1]),
     }
     points = by_coupling.get_lines()[1]
-    assert [*points.get_ydata()] == pytest.approx([2, 0.1])
+    assert [*points.get_ydata()] == pytest.approx([1, -0.9])
     assert [*points.get_xdata()] == pytest.approx([0.7, 0.7])
     curve = over_training.get_lines()[0]
     assert [*curve.get_ydata()] == pytest.approx([0.1, 0.2, 0.6, 0.3])
