@@ -4,14 +4,17 @@
     python tools/speed/loss.py --json loss.json
     python tools/speed/loss.py --peers tiles dense --images 8 16 32 64
     python tools/speed/loss.py --peers mmdcl supcon six
+    python tools/speed/loss.py --device cuda --peers mmdcl dense compiled
 
 DCL of two views by mmdcl (as `mmdcl.SimCLR` computes it), by the whole matrix
 (`tile=0`), and by lightly; and the InfoNCE of mmpretrain's `SimCLR`. `supcon`
-is the contrast of ten classes of equal size, as `mmdcl.SupCon` has it, and
-`six` that of six views, as of multi-crop. Rounds of all are interleaved, and
-medians of process CPU time (on a GPU: of time between synchronisations) are
-shown. Memory is the peak beyond the embeddings, in a process of its own. The
-error is that of the gradient against float64.
+is the contrast of ten classes of equal size, as `mmdcl.SupCon` has it, `six`
+that of six views, as of multi-crop, and `compiled` the whole matrix under
+`torch.compile`. Rounds of all are interleaved, and medians of process CPU time
+(on a GPU: of time between synchronisations) are shown. Memory is the peak
+beyond the embeddings, in a process of its own (on a GPU: as torch counts it
+there). What a GPU has no memory for is a row without numbers. The error is
+that of the gradient against float64.
 """
 
 import contextlib
@@ -22,7 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from measure import Table, available, flags, interleaved
+from measure import Table, available, fits, flags, interleaved
 from torch import Tensor
 
 TEMPERATURE = 0.1
@@ -105,6 +108,7 @@ def mmpretrain() -> Callable:
 PEERS = {
     'mmdcl': lambda: mmdcl(None),
     'dense': lambda: mmdcl(0),
+    'compiled': lambda: torch.compile(mmdcl(0), dynamic=False),
     'tiles': lambda: mmdcl(256),  # also where `mmdcl` does not choose them
     'supcon': supcon,
     'six': six,
@@ -134,33 +138,34 @@ def _status(key: str) -> int:
     return int(next(x.split()[1] for x in lines if x.startswith(key)))
 
 
-def _peak(name: str, images: int, width: int, device: str, answer) -> None:
+def _peak(name: str, images: int, width: int, answer) -> None:
     """MiB that a step needs beyond what was there before it."""
     torch.set_num_threads(1)
     # What packages say while they are imported has been said before.
     with contextlib.redirect_stdout(open(os.devnull, 'w')):
         loss = PEERS[name]()
-    step(loss, embeddings(8, width, device))
-    views = embeddings(images, width, device)
-    if device == 'cpu':
-        Path('/proc/self/clear_refs').write_text('5')  # forget the peak
-        before = _status('VmRSS')
-        step(loss, views)
-        answer.put((_status('VmHWM') - before) / 1024)
-    else:
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        step(loss, views)
-        peak = torch.cuda.max_memory_allocated()
-        answer.put((peak - before) / 2**20)
+    step(loss, embeddings(8, width, 'cpu'))
+    views = embeddings(images, width, 'cpu')
+    Path('/proc/self/clear_refs').write_text('5')  # forget the peak
+    before = _status('VmRSS')
+    step(loss, views)
+    answer.put((_status('VmHWM') - before) / 1024)
 
 
-def peak(name: str, images: int, width: int, device: str) -> float:
+def peak_on_gpu(loss: Callable, views: list[Tensor]) -> float:
+    """The same, of what torch holds there."""
+    for view in views:
+        view.grad = None
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    step(loss, views)
+    return (torch.cuda.max_memory_allocated() - before) / 2**20
+
+
+def peak(name: str, images: int, width: int) -> float:
     context = multiprocessing.get_context('spawn')
     answer = context.SimpleQueue()
-    process = context.Process(
-        target=_peak, args=(name, images, width, device, answer)
-    )
+    process = context.Process(target=_peak, args=(name, images, width, answer))
     process.start()
     process.join()
     if process.exitcode:
@@ -191,44 +196,56 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     names = args.peers or available(PEERS, lightly='lightly')
     if not args.peers:
-        names = [x for x in names if x not in ('tiles', 'supcon')]
+        names = [x for x in names if x not in ('tiles', 'supcon', 'compiled')]
     losses = {name: PEERS[name]() for name in names}
-    exact = mmdcl(0)
     table = Table(
         'loss', 'images', 'ms', 'mmdcl is faster', 'peak MiB', 'grad error'
     )
     for images in args.images:
-        views = embeddings(images, args.width, args.device)
-        seconds = interleaved(
-            {
-                name: lambda loss=loss, views=views: step(loss, views)
-                for name, loss in losses.items()
-            },
-            args.rounds,
-            args.device,
-        )
-        for name, loss in losses.items():
-            checked = images <= LARGEST_CHECKED and name not in OTHERS
-            row = dict(
-                name=name,
-                n_images=images,
-                ms=round(1e3 * seconds[name], 3),
-                peak_mib=None
-                if args.no_memory
-                else round(peak(name, images, args.width, args.device), 1),
-                grad_error=gradient_error(loss, exact, views)
-                if checked
-                else None,
-                width=args.width,
-                threads=args.threads,
-                device=args.device,
-                rounds=args.rounds,
-            )
-            ratio = seconds[name] / seconds.get('mmdcl', float('nan'))
-            error = f'{row["grad_error"]:.0e}' if checked else ''
-            time = f'{row["ms"]:.1f}', f'{ratio:.1f}x'
-            table.add(row, name, images, *time, row['peak_mib'], error)
+        measure(images, losses, table, args)
     table.write(args.json)
+
+
+def measure(images: int, losses: dict, table: Table, args) -> None:
+    """Rows of one number of images."""
+    views = embeddings(images, args.width, args.device)
+    steps = {
+        name: lambda loss=loss: step(loss, views)
+        for name, loss in losses.items()
+    }
+    steps = {name: run for name, run in steps.items() if fits(run)}
+    seconds = interleaved(steps, args.rounds, args.device)
+    for name, loss in losses.items():
+        row = dict(
+            name=name,
+            n_images=images,
+            ms=None,
+            peak_mib=None,
+            grad_error=None,
+            width=args.width,
+            threads=args.threads,
+            device=args.device,
+            rounds=args.rounds,
+        )
+        if name not in seconds:
+            table.add(row, name, images, 'out of memory', '', '', '')
+            continue
+        row['ms'] = round(1e3 * seconds[name], 3)
+        if not args.no_memory:
+            given = name, images, args.width
+            found = (
+                peak(*given)
+                if args.device == 'cpu'
+                else peak_on_gpu(loss, views)
+            )
+            row['peak_mib'] = round(found, 1)
+        error = ''
+        if images <= LARGEST_CHECKED and name not in OTHERS:
+            row['grad_error'] = gradient_error(loss, mmdcl(0), views)
+            error = f'{row["grad_error"]:.0e}'
+        ratio = seconds[name] / seconds.get('mmdcl', float('nan'))
+        time = f'{row["ms"]:.1f}', f'{ratio:.1f}x'
+        table.add(row, name, images, *time, row['peak_mib'], error)
 
 
 if __name__ == '__main__':

@@ -43,6 +43,17 @@ def interleaved(
     return {name: statistics.median(x[1:]) for name, x in seconds.items()}
 
 
+def fits(run: Callable) -> bool:
+    """Whether it runs in the memory that a GPU has; it is run once."""
+    try:
+        run()
+        return True
+    except torch.cuda.OutOfMemoryError:
+        pass  # what the error holds is free from here on
+    torch.cuda.empty_cache()
+    return False
+
+
 def available(peers: dict, **needs: str) -> list[str]:
     """Names of peers whose packages are installed."""
     found = [x for x in peers if find_spec(needs.get(x, 'torch'))]

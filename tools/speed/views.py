@@ -12,15 +12,14 @@ reads. `decode` reads and decodes, nothing else. Medians of interleaved rounds.
 """
 
 import copy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from jpegs import jpegs_in
 from measure import Table, available, flags, interleaved
 
 ROOT = Path(__file__).parent.parent.parent
-SUFFIXES = {'.jpg', '.jpeg'}
 
 
 def mmengine_pipelines() -> dict[str, list]:
@@ -109,13 +108,7 @@ def main() -> None:
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    paths = sorted(
-        path
-        for path in args.folder.rglob('*')
-        if path.suffix.lower() in SUFFIXES
-    )
-    if not paths:
-        sys.exit(f'error: no .jpg or .jpeg in {args.folder}')
+    paths = jpegs_in(args.folder)
     # Rounds go through the folder; in a round all peers have the same images.
     paths = (paths * (1 + args.batch * (args.rounds + 1) // len(paths)))[
         : args.batch * (args.rounds + 1)
