@@ -20,6 +20,7 @@ OTHERS = {
     'vit-tiny-p4': 'ViT/4',
     'swin-tiny': 'Swin-T',
     'convnext-tiny': 'ConvNeXt-T',
+    'conv4': 'Conv-4',
 }
 # Task -> its folder in results/, where that metric is, and by how much it is
 # to be multiplied to be in %.

@@ -33,8 +33,20 @@ def options_of(grid: list[str]) -> list[tuple[str, ...]]:
         name, equals, values = axis.partition('=')
         if not (name and equals and values):
             sys.exit(f'error: --grid {axis}: expected KEY=VALUE,VALUE')
-        axes.append([f'{name}={value}' for value in values.split(',')])
+        axes.append([f'{name}={value}' for value in _values(values)])
     return list(product(*axes))
+
+
+def _values(text: str) -> list[str]:
+    """At commas that are in no brackets."""
+    found, depth = [''], 0
+    for letter in text:
+        depth += (letter in '([{') - (letter in ')]}')
+        if letter == ',' and not depth:
+            found.append('')
+        else:
+            found[-1] += letter
+    return found
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,7 +1,9 @@
 """One run of a sweep: trained, tested, and the line that it leaves."""
 
+import hashlib
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -15,6 +17,7 @@ from typing import Any, NamedTuple
 from ..provenance import provenance
 
 _LINES = 5  # of the log of a run that failed
+_LONGEST = 100  # letters of options in a name
 _PARTS = 20  # of training, whose mean q a line has
 
 
@@ -30,11 +33,16 @@ class Setting(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of its folder and its log."""
+        """Of its folder and its log: short, and without slashes."""
+        options = '_'.join(x.removeprefix('model.') for x in self.options)
+        said = re.sub(r'[^\w.=,+-]', '-', options)
+        if said != options or len(said) > _LONGEST:
+            digest = hashlib.sha256(options.encode()).hexdigest()[:8]
+            said = f'{said[:_LONGEST]}_{digest}'
         return '_'.join(
             [
                 Path(self.config).stem,
-                *(x.removeprefix('model.') for x in self.options),
+                *([said] if said else []),
                 *([f'b{self.batch_size}'] if self.batch_size else []),
                 *([f'lr{self.lr_factor:g}'] if self.lr_factor != 1 else []),
                 f't{self.temperature:g}_s{self.seed}',
@@ -180,7 +188,8 @@ def _trained(
         raise RunFailedError(f'no {plan.metric} in {folder}; see --metric')
     metrics = folder / 'test.json'
     checkpoint = Path(folder, 'last_checkpoint').read_text()
-    mmdcl('test', setting.config, checkpoint, '--out', str(metrics), *flags)
+    words = ['--out', str(metrics), *flags, '--cfg-options', *options]
+    mmdcl('test', setting.config, checkpoint, *words)
     return dict(
         setting._asdict(),
         options=list(setting.options),

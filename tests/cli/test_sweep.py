@@ -25,8 +25,20 @@ def test_grid():
         ('x=2', 'y=3'),
     ]
     assert sweep.options_of([]) == [()]
+    assert sweep.options_of(['x=[1,(2,3)],4']) == [('x=[1,(2,3)]',), ('x=4',)]
     with pytest.raises(SystemExit, match='expected KEY=VALUE'):
         sweep.options_of(['x'])
+
+
+def test_names_are_short_and_of_one_run_each():
+    one = sweep_run.Setting('a.py', ('model.x=1',), 32, 8.0, 0.1, 0)
+    assert one.name == 'a_x=1_b32_lr8_t0.1_s0'
+    names = {
+        one._replace(options=(option,)).name
+        for option in ('x=a/b', 'x=a-b', 'x=' + 300 * 'y', 'x=' + 301 * 'y')
+    }
+    assert len(names) == 4
+    assert all('/' not in name and len(name) < 150 for name in names)
 
 
 def config(path, head='DCLHead', length='max_epochs', more=SCALES):
@@ -126,6 +138,7 @@ def test_runs_are_trained_tested_and_not_repeated(tools):
     assert len(folders) == 4
     tested = [call for call in tools if call[0] == 'test']
     assert {Path(call[2]).name for call in tested} == {'epoch_2.pth'}
+    assert tested[0][-2:] == options  # which may be of the network
     first = next(r for r in rows() if r['temperature'] == 0.1)
     assert (first['val_start'], first['val']) == (1.0, 10.0)
     assert first['test'] == {'top1': 7.0}

@@ -3,15 +3,13 @@
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 
 from tests.commands.conftest import SMALL, WORK_DIR
-from tests.commands.documented import ROOT, logged, run, typed
+from tests.commands.documented import logged, run, typed
 
 CONFIG = 'configs/dcl_resnet18_1xb256_cifar10.py'
 CIFAR = ['--dataset', 'cifar10']
@@ -84,36 +82,11 @@ def test_two_processes_train_and_test_as_one(place, resnet50):
     assert re.search(r'\n  bank +ImageNet .* 16 images of 4 classes\n', said)
 
 
-def small() -> dict:
-    """The options of a small training as a config."""
-    found = Config()
-    options = [option.partition('=') for option in SMALL]
-    found.merge_from_dict({key: eval(value) for key, _, value in options})
-    return found.to_dict()
-
-
 def test_the_demo_learns(place):
     typed('mmdcl demo', place, '--cfg-options', 'train_cfg.max_epochs=2')
     lines = logged(place / 'work_dirs/dcl_resnet18_1xb128_digits')
     found = [x['accuracy/top1'] for x in lines if 'accuracy/top1' in x]
     assert found[-1] > 80  # chance is 10
-
-
-def test_sweep_compares_by_validation(place):
-    config = place / 'small.py'
-    Config(dict(small(), _base_=str(ROOT / CONFIG))).dump(config)
-    typed(
-        'mmdcl sweep',
-        place,
-        *['--temperatures', '0.1', '--seeds', '0', '1', '--out', 'swept'],
-        instead={Path(CONFIG).stem: config.name},
-    )
-    rows = place.joinpath('swept/runs.jsonl').read_text().splitlines()
-    rows = list(map(json.loads, rows))
-    assert [row['seed'] for row in rows] == [0, 1]
-    table = place.joinpath('swept/table.md').read_text()
-    mean = sum(row['val'] for row in rows) / 2
-    assert f'| **0.1** | 0, 1 | {mean:.2f} ± ' in table
 
 
 @pytest.mark.parametrize(
