@@ -82,5 +82,6 @@ def cosines(pairs: Tensor) -> tuple[list[int], list[int]]:
 
 def histogram(cosine: Tensor) -> list[int]:
     """``BINS`` counts over [-1, 1]; what is outside is left out."""
-    counts = torch.histc(cosine.detach().float(), BINS, -1, 1)
+    # On the host: on a GPU histc refuses where training is deterministic.
+    counts = torch.histc(cosine.detach().float().cpu(), BINS, -1, 1)
     return counts.int().tolist()

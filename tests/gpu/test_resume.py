@@ -30,6 +30,7 @@ def test_resumed_in_the_middle_of_an_epoch(name, tmp_path):
             MODELS[name],
             randomness=EXACT,
             default_hooks=HOOKS,
+            custom_hooks=[dict(type='mmdcl.QualityHook')],
             **kwargs,
         )
         built.train()
