@@ -9,7 +9,8 @@ import torch
 
 from tests.commands.documented import ROOT, run, typed
 
-PARTS = ['tests', 'loss', 'knn', 'views', 'step']
+# What other parts start, test_docs_commands.py starts, too.
+PARTS = ['tests', 'loss']
 BEGIN, END = 'Written by tools/speed/gpu_section.py', '... to here.'
 PAGE = ROOT / 'docs/performance.md'
 
@@ -33,12 +34,11 @@ def write(results, page, code=0):
     )
 
 
-def test_all_of_it_goes_through_on_a_cpu(tmp_path, page):
+def test_it_goes_through_on_a_cpu(tmp_path, page):
     before = page.read_text()
-    options = ['--device', 'cpu', '--quick', '--out', 'measured']
+    options = ['--device', 'cpu', '--quick', '--out', 'measured', *PARTS]
     instead = {' --jpegs FOLDER_OF_JPEGS': ''}
-    said = typed('speed/gpu.sh', tmp_path, *options, instead=instead)
-    assert 'images are drawn' in said
+    typed('speed/gpu.sh', tmp_path, *options, instead=instead)
     found = tmp_path / 'measured'
     names = sorted(path.name for path in found.iterdir())
     assert names == sorted(f'gpu_{part}.json' for part in PARTS)
@@ -50,18 +50,13 @@ def test_all_of_it_goes_through_on_a_cpu(tmp_path, page):
     assert page.read_text() == before
 
 
-def test_chosen_parts_and_a_mistake(tmp_path):
+def test_mistakes(tmp_path):
     script = ROOT / 'tools/speed/gpu.sh'
     said = run([script, '--fast'], tmp_path, code=2)
     assert 'Parts: tests, loss, knn, views, step' in said
     if not torch.cuda.is_available():
         said = run([script, 'knn'], tmp_path, code=1)
         assert 'torch sees no CUDA device' in said
-    options = ['knn', '--device', 'cpu', '--quick', '--out', 'few']
-    run([script, *options], tmp_path)
-    assert [x.name for x in tmp_path.joinpath('few').iterdir()] == [
-        'gpu_knn.json'
-    ]
 
 
 MACHINE = 'a processor, 16 cores, NVIDIA'
