@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..runs.facts import accuracy_name
 from ..sweeps.gaps import Gap, gaps
 from ..sweeps.lines import Row, batch_of, grouped
 from ..sweeps.table import best, setting
@@ -61,6 +62,10 @@ def _q(row: Row) -> list[float]:
     return row.get('q') or []
 
 
+def _said(metric: str | None) -> str:
+    return accuracy_name(metric or '')
+
+
 def _name(kind: tuple[str, str], kinds: Sequence[tuple[str, str]]) -> str:
     several = len({algorithm for algorithm, _ in kinds}) > 1
     return plain(f'{kind[0]}, {kind[1]}' if several else kind[1])
@@ -110,7 +115,7 @@ def _by_batch(ax: 'Axes', kinds: dict[tuple[str, str], list[Row]]) -> None:
         )
     ax.set_xscale('log', base=2)
     ax.set_xticks(batches, [str(x) for x in batches])
-    ax.set(xlabel='batch', ylabel=plain(f'test, {test} (%)'))
+    ax.set(xlabel='batch', ylabel=plain(f'test, {_said(test)} (%)'))
     ax.set_title('each at its best settings by validation')
     legend(ax)
 
@@ -145,10 +150,10 @@ def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
                 fontsize=7,
                 color=PALE,
             )
-    what = f'test, {test}' if test else 'validation'
+    what = f'test, {_said(test)}' if test else 'validation'
     ax.set(xlabel='1 - q of InfoNCE, mean over training')
-    ax.set(ylabel=plain(f'gain on InfoNCE, {what} (points)'))
-    ax.set_title('same settings, 95 %; numbers are batches')
+    ax.set(ylabel=plain(f'gain (points), {what}'))
+    ax.set_title('gain on InfoNCE at each batch, 95 %')
     legend(ax)
 
 
