@@ -11,18 +11,20 @@ repeated, one that was interrupted is resumed; logs go to OUT/logs. Tables
 import argparse
 import json
 import os
-import signal
 import statistics
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from ..handlers import Handlers
 from ..report.sweeps.lines import Row, key, read_rows
 from ..report.sweeps.table import table
 from .sweep_run import Plan, Processes, RunFailedError, Setting, run_one
+from .terminal.quiet import active, quiet
 
+_STOPPED = 75  # the exit code of what has saved all
 _UNEQUAL = 1.05  # of the images that runs saw
 
 
@@ -52,7 +54,9 @@ def _values(text: str) -> list[str]:
 def run(args: argparse.Namespace) -> None:
     """Compare as the flags say; see ``mmdcl.cli.sweep_flags``."""
     book = args.out / 'runs.jsonl'
-    rows = {key(row): row for row in read_rows(book)}
+    if args.out.exists() and not args.out.is_dir():
+        sys.exit(f'error: --out {args.out} is a file; name a folder')
+    rows = {key(row): row for row in read_rows(book, mend=not args.dry_run)}
     if not args.configs and not rows:
         sys.exit(f'error: {book} has no line; give configs to compare')
     _one_name_each(args, rows)
@@ -64,11 +68,21 @@ def run(args: argparse.Namespace) -> None:
         print(f'{len(done)} runs done, {len(todo)} to do', flush=True)
     if again:
         print(f'{len(again)} more to evaluate by --linear', flush=True)
-    rates = _learning_rates(args) if todo else {}
+    _refuse_other_flags(args, [rows[x] for x in done])
+    with quiet():
+        rates = _checked(args, [*again, *todo]) if todo or again else {}
+        active().forget()
     if args.dry_run:
         _say_cost(todo, list(rows.values()), args.jobs)
         return
-    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        book.touch()
+    except OSError as error:
+        sys.exit(
+            f'error: cannot write to --out {args.out}: {error.strerror}; '
+            'choose another'
+        )
     failed = _run_all([*again, *todo], rates, args, rows, book)
     if not rows:
         sys.exit(f'error: all {failed} runs failed')
@@ -111,24 +125,50 @@ def _has_linear(row: Row) -> bool:
     return any(name.startswith('linear/') for name in row['test'])
 
 
-def _learning_rates(args: argparse.Namespace) -> dict[str, float]:
-    """Of each config, where it is multiplied; checks what batches need."""
-    if args.lr_factors == [1.0] and not args.batch_sizes:
-        return {}
+def _flags(args: argparse.Namespace) -> list[str]:
+    """What all runs share, and lines are compared by."""
+    found = ['--data-root', args.data_root] if args.data_root else []
+    found += ['--gpus', str(args.gpus_of_run)] if args.gpus_of_run else []
+    return found + (['--fast'] if args.fast else [])
+
+
+def _refuse_other_flags(args: argparse.Namespace, done: list[Row]) -> None:
+    """A line of other data is not the run that is asked for."""
+    now = _flags(args)
+    for row in done:
+        before = row.get('flags', now)  # older sweeps do not say
+        if before != now:
+            sys.exit(
+                f'error: {args.out} has a run of these settings with '
+                f'{" ".join(before) or "no flags"}, and not with '
+                f'{" ".join(now) or "none"}; give another --out and '
+                '--work-dir'
+            )
+
+
+def _checked(
+    args: argparse.Namespace, todo: list[Setting]
+) -> dict[str, float]:
+    """Learning rates of configs; what is wrong with one ends it here."""
     from ..config_parts import part
     from ..configs import find_config
-    from .configuration import read_config
+    from .configuration import option_values, read_config
+    from .settings import check_settings, merge_options
 
     found = {}
-    for config in args.configs:
+    for config, options in dict.fromkeys((x.config, x.options) for x in todo):
         cfg = read_config(find_config(config))
+        given = dict(option.split('=', 1) for option in options)
+        temperature = {'model.head.temperature': '0.1'}
+        merge_options(cfg, option_values(given | temperature) or {})
+        check_settings(cfg)
         lr = part(cfg, 'optim_wrapper', 'optimizer').get('lr')
         if lr is None and args.lr_factors != [1.0]:
             sys.exit(
                 f'error: {config} has no `optim_wrapper.optimizer.lr` for '
                 '--lr-factors to multiply'
             )
-        found[str(Path(config))] = lr
+        found[config] = lr
         if not args.batch_sizes:
             continue
         if 'base_batch_size' not in part(cfg, 'auto_scale_lr'):
@@ -154,16 +194,15 @@ def _run_all(
     book: Path,
 ) -> int:
     """Do it, and add lines as runs finish; returns how many failed."""
-    gpus = ('--gpus', str(args.gpus_of_run)) if args.gpus_of_run else ()
-    root = ('--data-root', args.data_root) if args.data_root else ()
+    threads = os.environ.get('OMP_NUM_THREADS', '')
+    each = max(1, (os.cpu_count() or 1) // args.jobs)
     plan = Plan(
         out=args.out,
         work_dir=args.work_dir,
         metric=args.metric,
-        flags=(*root, *gpus),
-        training=('--no-report', *(['--fast'] if args.fast else [])),
+        flags=tuple(_flags(args)),
         linear=args.linear,
-        threads=max(1, (os.cpu_count() or 1) // args.jobs),
+        threads=int(threads) if threads.isdigit() else each,
     )
     processes = Processes()
 
@@ -174,23 +213,26 @@ def _run_all(
 
     finished: list[Row] = []
     failed = 0
-    with ThreadPoolExecutor(args.jobs) as pool, book.open('a') as out:
+    pool = ThreadPoolExecutor(args.jobs)
 
-        def stop(*_: Any) -> NoReturn:
-            pool.shutdown(wait=False, cancel_futures=True)
-            processes.stop()
+    def stop(*_: Any) -> None:
+        first = not processes.stopped
+        pool.shutdown(wait=False, cancel_futures=True)
+        processes.stop()
+        if first:
             raise KeyboardInterrupt
 
-        before = signal.signal(signal.SIGTERM, stop)
-        runs: dict[Future, Setting] = {
-            pool.submit(
-                run_one,
-                *(one, lr_of(one) if one not in rows else None),
-                *(plan, processes, rows.get(one)),
-            ): one
-            for one in todo
-        }
-        try:
+    handlers = Handlers(stop, over=lambda _: True)
+    handlers.install()
+    try:
+        with pool, book.open('a') as out:
+            runs: dict[Future, Setting] = {
+                pool.submit(
+                    run_one,
+                    *(one, lr_of(one), plan, processes, rows.get(one)),
+                ): one
+                for one in todo
+            }
             for done in as_completed(runs):
                 try:
                     row = done.result()
@@ -208,15 +250,15 @@ def _run_all(
                     f'{_left(finished, left, args.jobs)}',
                     flush=True,
                 )
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            processes.stop()
-            sys.exit(
-                f'stopped: {len(finished)} of {len(todo)} runs are finished; '
-                'the same command goes on with the others'
-            )
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    except KeyboardInterrupt:  # what was running has saved, and ended
+        print(
+            f'stopped: {len(finished)} of {len(todo)} runs are finished; the '
+            'same command goes on with the others',
+            flush=True,
+        )
+        sys.exit(_STOPPED)
+    finally:
+        handlers.restore()
     return failed
 
 
@@ -254,6 +296,12 @@ def _beware(rows: list[Row]) -> None:
     commits = sorted({str(row.get('commit')) for row in rows})
     if len(commits) > 1:
         print(f'beware: rows of several commits, {", ".join(commits)}')
+    threads = sorted({row['threads'] for row in rows if row.get('threads')})
+    if len(threads) > 1:
+        print(
+            f'beware: runs of {" and ".join(map(str, threads))} threads, '
+            'which round otherwise: seeds of one are no pairs of the other'
+        )
     seen = [row['images'] for row in rows if row.get('images')]
     if seen and max(seen) > _UNEQUAL * min(seen):
         print(

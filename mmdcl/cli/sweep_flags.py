@@ -19,7 +19,12 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         'to the batch (`auto_scale_lr` of the config)',
     )
     parser.add_argument(
-        '--temperatures', nargs='+', type=float, default=[0.1, 0.2, 0.5]
+        '--temperatures',
+        nargs='+',
+        type=float,
+        default=[0.1, 0.2, 0.5],
+        metavar='T',
+        help='of the head; default: 0.1 0.2 0.5',
     )
     parser.add_argument(
         '--lr-factors',
@@ -29,22 +34,38 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         metavar='F',
         help="learning rates, as multiples of the config's; default: 1",
     )
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument(
+        '--seeds',
+        nargs='+',
+        type=int,
+        default=[0, 1, 2],
+        metavar='S',
+        help='default: 0 1 2',
+    )
     parser.add_argument(
         '--grid',
         nargs='+',
+        action='extend',
         default=[],
         metavar='KEY=VALUE,VALUE',
         help='other options of the config, and the values to compare',
     )
-    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument(
+        '--out',
+        type=Path,
+        required=True,
+        help='folder of lines, tables, figure and logs; what is finished '
+        'there is not repeated',
+    )
     parser.add_argument(
         '--work-dir',
         type=Path,
         default=Path('work_dirs'),
         help='a folder for each run is made below it',
     )
-    parser.add_argument('--data-root')
+    parser.add_argument(
+        '--data-root', help='folder of the images, as of `mmdcl train`'
+    )
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
     parser.add_argument(
         '--gpus',
@@ -83,7 +104,7 @@ def check_sweep(
     for flag, values, least in (
         ('--batch-sizes', args.batch_sizes or [], 2),
         ('--jobs', [args.jobs], 1),
-        ('--gpus', [args.gpus_of_run or 1], 1),
+        ('--gpus', [1 if args.gpus_of_run is None else args.gpus_of_run], 1),
     ):
         for value in values:
             if value < least:
@@ -95,6 +116,19 @@ def check_sweep(
         for value in values:
             if not 0 < value < float('inf'):
                 parser.error(f'{flag} must be positive, got {value:g}')
+    flags = {
+        'model.head.temperature': ('--temperatures', True),
+        'randomness.seed': ('--seeds', True),
+        'train_dataloader.batch_size': ('--batch-sizes', args.batch_sizes),
+        'optim_wrapper.optimizer.lr': (
+            '--lr-factors',
+            args.lr_factors != [1.0],
+        ),
+    }
+    for axis in args.grid:
+        flag, given = flags.get(axis.partition('=')[0], ('', False))
+        if given:
+            parser.error(f'--grid {axis}: {flag} sets this')
     there = [
         name.removeprefix('benchmarks/linear_')
         for name in names()

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ..provenance import provenance
 
+_NOTE = 'sweep.json'  # in a run's folder: what was started there
 _LINES = 5  # of the log of a run that failed
 _LONGEST = 100  # letters of options in a name
 _PARTS = 20  # of training, whose mean q a line has
@@ -66,8 +67,7 @@ class Plan(NamedTuple):
         out: Folder of lines and logs.
         work_dir: Has a folder for each run.
         metric: Of validation.
-        flags: Of ``mmdcl train`` and ``mmdcl test`` alike.
-        training: Of ``mmdcl train`` alone.
+        flags: Of ``mmdcl train``, and but for ``--fast`` of the others.
         linear: Dataset of a linear evaluation; None for none.
         threads: Of a process.
     """
@@ -76,7 +76,6 @@ class Plan(NamedTuple):
     work_dir: Path
     metric: str
     flags: tuple[str, ...]
-    training: tuple[str, ...]
     linear: str | None
     threads: int
 
@@ -146,71 +145,111 @@ def run_one(
             raise RunFailedError('stopped')
         out = folder / f'{command}.out'
         code = processes.run([command, *words], out, plan.threads)
+        if code and not processes.stopped:
+            raise RunFailedError(_why(command, code, out))
         if code:
-            said = out.read_text(errors='replace').splitlines()[-_LINES:]
-            end = ''.join(f'\n    {line}' for line in said)
-            raise RunFailedError(f'{command} failed, {out} ends in{end}')
+            raise RunFailedError('stopped')
 
     if before is None:
         row = _trained(setting, lr, plan, folder, mmdcl)
-        row |= dict(seconds=round(time.time() - start), threads=plan.threads)
+        seconds = max(round(time.time() - start), row['seconds'])
+        row |= dict(seconds=seconds, threads=plan.threads)
         row |= provenance()
     else:
         row = dict(before)
     if plan.linear:
-        row['test'] = row['test'] | _linear(setting, plan, folder, mmdcl)
+        row['test'] = row['test'] | _linear(setting, lr, plan, folder, mmdcl)
     return row
+
+
+def _why(command: str, code: int, out: Path) -> str:
+    """What it said: its error, or the last lines."""
+    said = out.read_text(errors='replace').splitlines()
+    errors = [i for i, x in enumerate(said) if x.startswith('error: ')]
+    said = said[errors[-1] :] if errors else said[-_LINES:]
+    end = ''.join(f'\n    {line}' for line in said)
+    number = -code if code < 0 else code - 128
+    ended = f' (signal {number})' if 0 < number < 65 else ''
+    return f'{command} failed{ended}, {out} ends in{end}'
+
+
+def _options(setting: Setting) -> list[str]:
+    return [
+        f'model.head.temperature={setting.temperature}',
+        f'randomness.seed={setting.seed}',
+        *setting.options,
+    ]
+
+
+def _words(
+    setting: Setting, lr: float | None, plan: Plan, folder: Path
+) -> list[str]:
+    """Of ``mmdcl train``, without ``--resume``."""
+    words = [setting.config, '--work-dir', str(folder), *plan.flags]
+    words += ['--no-report', *(['--auto-scale-lr'] * bool(setting.batch_size))]
+    words += ['--cfg-options', *_options(setting)]
+    if setting.batch_size:
+        words.append(f'train_dataloader.batch_size={setting.batch_size}')
+    if lr is not None:
+        words.append(f'optim_wrapper.optimizer.lr={lr:.6g}')
+    return words
 
 
 def _trained(
     setting: Setting, lr: float | None, plan: Plan, folder: Path, mmdcl: Any
 ) -> dict[str, Any]:
-    options = [
-        f'model.head.temperature={setting.temperature}',
-        f'randomness.seed={setting.seed}',
-        *setting.options,
-    ]
-    flags = ['--work-dir', str(folder), *plan.flags]
-    training = [*plan.training, '--cfg-options', *options]
-    if setting.batch_size:
-        training.append(f'train_dataloader.batch_size={setting.batch_size}')
-        training.insert(0, '--auto-scale-lr')
-    if lr is not None:
-        training.append(f'optim_wrapper.optimizer.lr={lr:.6g}')
-    same = _same_as_before(folder, [setting.config, *flags, *training])
-    run = _run_of(folder) if same else None
+    words = _words(setting, lr, plan, folder)
+    now = dict(words=words, commit=provenance()['commit'])
+    before = _note(folder)
+    folder.joinpath(_NOTE).write_text(json.dumps(now))
+    run = _run_of(folder) if before else None
+    if run is not None and before != now:
+        print(
+            f'{setting.text()}: {folder} has a run of other settings or '
+            'another commit; it begins anew',
+            flush=True,
+        )
+        run = None
     if run is None or not run.finished:
         resume = ['--resume'] if run is not None else []
-        mmdcl('train', setting.config, *resume, *flags, *training)
+        mmdcl('train', *words[:1], *resume, *words[1:])
         run = _run_of(folder)
     values = [] if run is None else run.series(plan.metric)[1]
     if run is None or not values:
-        raise RunFailedError(f'no {plan.metric} in {folder}; see --metric')
+        there = ', '.join(run.metrics if run else ()) or 'none'
+        raise RunFailedError(
+            f'no {plan.metric} in {folder}, validation has {there}; see '
+            '--metric'
+        )
     metrics = folder / 'test.json'
     checkpoint = Path(folder, 'last_checkpoint').read_text()
-    words = ['--out', str(metrics), *flags, '--cfg-options', *options]
-    mmdcl('test', setting.config, checkpoint, *words)
+    test = ['--work-dir', str(folder), *_not_fast(plan)]
+    test += ['--out', str(metrics), '--cfg-options', *_options(setting)]
+    mmdcl('test', setting.config, checkpoint, *test)
     return dict(
         setting._asdict(),
         options=list(setting.options),
+        flags=list(plan.flags),
         **_facts(run),
         val_start=values[0] if run.validation[0]['step'] == 0 else None,
         val=values[-1],
         test=json.loads(metrics.read_text()),
+        seconds=round(run.seconds or 0),
         log=str(_kept_log(run, setting, plan).relative_to(plan.out)),
     )
 
 
-def _same_as_before(folder: Path, words: list[str]) -> bool:
-    """Whether the folder has the beginning of this very run; note it."""
-    note = folder / 'sweep.json'
-    now = dict(words=words, commit=provenance()['commit'])
+def _not_fast(plan: Plan) -> list[str]:
+    return [x for x in plan.flags if x != '--fast']
+
+
+def _note(folder: Path) -> dict[str, Any] | None:
+    """What was started in a folder; None if it is not known."""
     try:
-        before = json.loads(note.read_text())
+        found = json.loads(folder.joinpath(_NOTE).read_text())
     except (OSError, ValueError):
-        before = None
-    note.write_text(json.dumps(now))
-    return before == now
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _run_of(folder: Path) -> Any:
@@ -262,21 +301,26 @@ def _six_digits(value: Any) -> Any:
 
 
 def _linear(
-    setting: Setting, plan: Plan, folder: Path, mmdcl: Any
+    setting: Setting, lr: float | None, plan: Plan, folder: Path, mmdcl: Any
 ) -> dict[str, float]:
     newest = folder / 'last_checkpoint'
     checkpoint = newest.read_text() if newest.is_file() else ''
+    words = _words(setting, lr, plan, folder)
+    why = ''
     if not Path(checkpoint).is_file():
+        why = f'its checkpoint is gone from {folder}'
+    elif (_note(folder) or {}).get('words') != words:
+        why = f'{folder} has another run by now'
+    if why:
         raise RunFailedError(
-            f'{setting.text()}: its checkpoint is gone from {folder}, so '
-            '--linear has nothing to evaluate; remove its line from '
-            f'{plan.out / "runs.jsonl"} to train it again'
+            f'{setting.text()}: {why}, so --linear has nothing to evaluate; '
+            f'remove its line from {plan.out / "runs.jsonl"} to train it again'
         )
     result = folder / 'linear'
     result.with_suffix('.jsonl').unlink(missing_ok=True)
     words = ['--protocol', 'linear', '--dataset', str(plan.linear)]
     words += ['--seed', str(setting.seed), '--out', str(result)]
-    words += ['--work-dir', str(result), *plan.flags]
+    words += ['--work-dir', str(result), *_not_fast(plan)]
     mmdcl('evaluate', checkpoint, *words)
     line = result.with_suffix('.jsonl').read_text().splitlines()[-1]
     metrics = json.loads(line)['metrics']

@@ -10,7 +10,13 @@ from mmdcl.cli.main import parse
 from mmdcl.report.sweeps.lines import read_rows
 
 CONFIG = """
-model = dict(type='mmdcl.SimCLR', head=dict(type='mmdcl.{head}'))
+model = dict(
+    type='mmdcl.SimCLR',
+    backbone=dict(type='mmdcl.Conv4'),
+    neck=dict(type='NonLinearNeck', in_channels=256, hid_channels=8,
+              out_channels=8),
+    head=dict(type='mmdcl.{head}'),
+)
 train_dataloader = dict(batch_size=32)
 train_cfg = dict({length}=2)
 optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.03))
@@ -173,8 +179,8 @@ def test_rates_follow_the_batch_and_factors(tools, capsys):
     assert {x['images'] for x in rows()} == {640}
     assert 'beware' not in capsys.readouterr().out
     tools.clear()
-    start(*flags)
-    start(*flags, '--dry-run')
+    start(*flags, '--fast')
+    start(*flags, '--fast', '--dry-run')
     assert not tools
 
 
@@ -242,6 +248,66 @@ def test_a_linear_evaluation_may_come_later(tools):
     assert not tools
 
 
+def test_linear_is_of_the_run_of_the_line(tools, capsys):
+    """And not of another that has taken its folder since."""
+    start('a.py')
+    note = next(Path('work').glob('*/sweep.json'))
+    found = json.loads(note.read_text())
+    found['words'].append('of_another')
+    note.write_text(json.dumps(found))
+    tools.clear()
+    with pytest.raises(SystemExit, match='1 runs failed'):
+        start('a.py', '--linear', 'cifar100')
+    assert not tools
+    assert 'has another run by now' in capsys.readouterr().out
+
+
+def test_lines_of_other_data_are_not_the_runs_asked_for(tools):
+    start('a.py', '--data-root', 'here')
+    tools.clear()
+    for flags in (('--data-root', 'there'), ('--fast',), ()):
+        with pytest.raises(SystemExit, match='settings with --data-root here'):
+            start('a.py', *flags)
+    assert not tools
+    start('a.py', '--data-root', 'here')
+    assert not tools
+
+
+@pytest.mark.parametrize(
+    'axis', ['model.head.temperature=1', 'randomness.seed=1,2']
+)
+def test_what_has_a_flag_is_not_set_otherwise(tools, capsys, axis):
+    with pytest.raises(SystemExit):
+        start('a.py', '--grid', axis)
+    assert 'sets this' in capsys.readouterr().err
+
+
+def test_grids_add_up_and_misspelt_keys_are_told_first(tools, capsys):
+    grid = ('--grid', 'train_cfg.max_epoch=1')
+    with pytest.raises(SystemExit, match='max_epochs'):
+        start('a.py', *grid, '--dry-run')
+    one, other = 'train_dataloader.batch_size=8', 'train_cfg.max_epochs=1'
+    start('a.py', '--grid', one, '--grid', other, '--dry-run')
+    assert f'a {one} {other} temperature' in capsys.readouterr().out
+
+
+def test_what_a_run_said_of_its_end(tmp_path):
+    out = tmp_path / 'train.out'
+    out.write_text('1\nerror: no such\nset it\n')
+    said = sweep_run._why('train', 1, out)
+    assert said.endswith('ends in\n    error: no such\n    set it')
+    out.write_text('\n'.join(map(str, range(9))))
+    said = sweep_run._why('train', -9, out)
+    assert said.startswith('train failed (signal 9), ')
+    assert said.endswith('\n    4\n    5\n    6\n    7\n    8')
+
+
+def test_an_out_that_is_a_file(tools):
+    Path('out').touch()
+    with pytest.raises(SystemExit, match='--out out is a file'):
+        start('a.py')
+
+
 def test_a_checkpoint_that_is_gone_is_said(tools, capsys):
     start('a.py')
     next(Path('work').glob('*/epoch_2.pth')).unlink()
@@ -251,7 +317,7 @@ def test_a_checkpoint_that_is_gone_is_said(tools, capsys):
     assert rows()[0]['test'] == {'top1': 7}
 
 
-def test_what_was_interrupted_is_resumed(tools, monkeypatch):
+def test_what_was_interrupted_is_resumed(tools, monkeypatch, capsys):
     """Training that ended is only tested; other words begin anew."""
     whole = sweep_run.Processes.run
 
@@ -279,6 +345,7 @@ def test_what_was_interrupted_is_resumed(tools, monkeypatch):
     Path('out/runs.jsonl').unlink()
     tools.clear()
     start('a.py', '--fast')
+    assert 'begins anew' in capsys.readouterr().out
     assert [call[0] for call in tools] == ['train', 'test']
     assert '--resume' not in tools[0]
 

@@ -123,6 +123,7 @@ def _by_batch(ax: 'Axes', kinds: dict[tuple[str, str], list[Row]]) -> None:
 def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
     kinds = list(dict.fromkeys((x.algorithm, x.loss) for x in pairs))
     test = next((name for x in pairs for name in x.tests), None)
+    hot = len({x.temperature for x in pairs}) > 1
     ax.axhline(0, color=PALE, linewidth=1)
     for kind in kinds:
         mine = [x for x in pairs if (x.algorithm, x.loss) == kind]
@@ -143,7 +144,7 @@ def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
                     alpha=0.4,
                 )
             ax.annotate(
-                str(x.batch),
+                f'{x.batch}, {x.temperature:g}' if hot else str(x.batch),
                 (x.coupling, gain.mean),
                 xytext=(4, 3),
                 textcoords='offset points',
@@ -153,7 +154,8 @@ def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
     what = f'test, {_said(test)}' if test else 'validation'
     ax.set(xlabel='1 - q of InfoNCE, mean over training')
     ax.set(ylabel=plain(f'gain (points), {what}'))
-    ax.set_title('gain on InfoNCE at each batch, 95 %')
+    also = ' and temperature' if hot else ''
+    ax.set_title(f'gain on InfoNCE at each batch{also}, 95 %')
     legend(ax)
 
 
@@ -178,6 +180,9 @@ def _over_training(
                     markevery=max(1, parts // 5),
                 ),
             )
-    ax.set(xlabel='training (%)', ylabel='q', ylim=(0, 1.02), xlim=(0, 100))
+    labels = len(ax.get_legend_handles_labels()[1])
+    top = 1.02 + 0.1 * -(-labels // 2)  # room for the legend
+    ax.set(xlabel='training (%)', ylabel='q', ylim=(0, top), xlim=(0, 100))
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     ax.set_title('coupling multiplier q')
-    legend(ax)
+    legend(ax, loc='upper center', ncols=2)

@@ -13,22 +13,29 @@ AXES = ('batch_size', 'lr_factor', 'temperature')
 _DEFAULTS = dict(batch_size=None, lr_factor=1.0)
 
 
-def read_rows(book: Path) -> list[Row]:
+def read_rows(book: Path, mend: bool = True) -> list[Row]:
     """What is finished, in the order it was; of a run the last line.
 
-    A line that was cut off is not finished, and goes from the file.
+    A last line that was cut off is not finished.
+
+    Args:
+        book: ``runs.jsonl``; it may not be there.
+        mend: Take what was cut off from the file.
 
     Raises:
         UserValueError: A line is none of a sweep.
     """
-    lines = book.read_text().splitlines() if book.is_file() else []
+    text = book.read_text() if book.is_file() else ''
+    lines = text.splitlines()
     rows, whole = {}, []
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
         except ValueError:
-            print(f'{book}:{number} was cut off; that run is repeated')
-            continue
+            row = None
+            if number == len(lines) and line.startswith('{'):
+                print(f'{book}:{number} was cut off; that run is repeated')
+                continue
         needed = {'config', 'temperature', 'seed', 'val', 'test'}
         if not isinstance(row, dict) or not needed <= row.keys():
             raise UserValueError(
@@ -38,7 +45,7 @@ def read_rows(book: Path) -> list[Row]:
         whole.append(line)
         row = dict(_DEFAULTS, options=[]) | row
         rows[key(row)] = row
-    if len(whole) < len(lines):
+    if mend and len(whole) < len(lines):
         book.write_text(''.join(f'{line}\n' for line in whole))
     return list(rows.values())
 

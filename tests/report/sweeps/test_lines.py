@@ -54,6 +54,9 @@ def test_lines_of_older_sweeps_are_read(tmp_path):
 def test_a_line_that_was_cut_off_goes(tmp_path, capsys):
     book = write(tmp_path / 'runs.jsonl', row(), row(seed=1))
     book.write_text(book.read_text()[:-20])
+    before = book.read_text()
+    assert [x['seed'] for x in read_rows(book, mend=False)] == [0]
+    assert book.read_text() == before
     assert [x['seed'] for x in read_rows(book)] == [0]
     assert 'runs.jsonl:2 was cut off' in capsys.readouterr().out
     assert len(book.read_text().splitlines()) == 1
@@ -61,6 +64,8 @@ def test_a_line_that_was_cut_off_goes(tmp_path, capsys):
 
 def test_lines_of_something_else_are_refused(tmp_path):
     book = write(tmp_path / 'runs.jsonl', dict(protocol='linear'))
-    with pytest.raises(UserValueError, match=r'runs.jsonl:1 is no line of'):
-        read_rows(book)
-    assert book.read_text()
+    for text in (book.read_text(), 'hello', '{"half": \n'):
+        book.write_text(text + '\n{}')
+        with pytest.raises(UserValueError, match=r'jsonl:1 is no line of'):
+            read_rows(book)
+        assert book.read_text() == text + '\n{}'
