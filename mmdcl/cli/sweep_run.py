@@ -265,7 +265,7 @@ def _run_of(folder: Path) -> Any:
 
 def _facts(run: Any) -> dict[str, Any]:
     """What the tables tell runs apart by, and q in parts of training."""
-    from ..report.runs.differences import batch_of, loss_of
+    from ..report.runs.differences import batch_of, loss_of, recipe_digest
     from ..report.runs.facts import known
 
     found = known(run)
@@ -276,6 +276,7 @@ def _facts(run: Any) -> dict[str, Any]:
     rates = run.series('lr')[1]
     return dict(
         loss=loss_of(run),
+        recipe=recipe_digest(run),
         algorithm=str(found.get('model') or '').partition(',')[0],
         data=str(found.get('data') or '').partition(' in ')[0],
         batch=batch,

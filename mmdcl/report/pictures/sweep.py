@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _LOSSES = ('DCL', 'InfoNCE', 'DCLW')  # colours as of `plot coupling`
 _PANEL = (4.4, 3.3)  # inches
+Kind = tuple[str, str, str]  # algorithm, loss, and the recipe they are in
 _BESIDE = 1.015  # of a batch, that bars of losses do not cover each other
 
 
@@ -54,8 +55,12 @@ def draw_sweep(rows: Sequence[Row]) -> 'Figure | None':
     return fig
 
 
-def _kind(row: Row) -> tuple[str, str]:
-    return row.get('algorithm') or '', row['loss']
+def _kind(row: Row) -> Kind:
+    return row.get('algorithm') or '', row['loss'], row.get('recipe') or ''
+
+
+def _kind_of(gap: Gap) -> Kind:
+    return gap.algorithm, gap.loss, gap.recipe
 
 
 def _q(row: Row) -> list[float]:
@@ -66,18 +71,29 @@ def _said(metric: str | None) -> str:
     return accuracy_name(metric or '')
 
 
-def _name(kind: tuple[str, str], kinds: Sequence[tuple[str, str]]) -> str:
-    several = len({algorithm for algorithm, _ in kinds}) > 1
-    return plain(f'{kind[0]}, {kind[1]}' if several else kind[1])
+def _recipes(kinds: Sequence[Kind]) -> list[tuple[str, str]]:
+    """Algorithms with their recipes, SimCLR's first."""
+    found = dict.fromkeys((kind[0], kind[2]) for kind in kinds)
+    return sorted(found, key=lambda x: x[0] != 'SimCLR')
 
 
-def _look(kind: tuple[str, str], kinds: Sequence[tuple[str, str]]) -> dict:
+def _name(kind: Kind, kinds: Sequence[Kind]) -> str:
+    """With the algorithm, and a number of the recipe, if these differ."""
+    recipes = _recipes(kinds)
+    parts = [kind[0]] * (len({x for x, _ in recipes}) > 1) + [kind[1]]
+    alike = [recipe for x, recipe in recipes if x == kind[0]]
+    if len(alike) > 1:
+        parts.append(f'recipe {alike.index(kind[2]) + 1}')
+    return plain(', '.join(parts))
+
+
+def _look(kind: Kind, kinds: Sequence[Kind]) -> dict:
     losses = list(dict.fromkeys([*_LOSSES, *sorted(x[1] for x in kinds)]))
-    algorithms = sorted({x[0] for x in kinds}, key=lambda x: x != 'SimCLR')
-    i, j = losses.index(kind[1]), algorithms.index(kind[0])
+    i = losses.index(kind[1])
+    j = _recipes(kinds).index((kind[0], kind[2]))
     return dict(
         color=COLOURS[i % len(COLOURS)],
-        marker=MARKERS[i % len(MARKERS)],
+        marker=MARKERS[(i + j) % len(MARKERS)],
         linestyle=LINES[j % len(LINES)],
     )
 
@@ -91,7 +107,7 @@ def _chosen(rows: Sequence[Row]) -> dict[int, list[Row]]:
     return found
 
 
-def _by_batch(ax: 'Axes', kinds: dict[tuple[str, str], list[Row]]) -> None:
+def _by_batch(ax: 'Axes', kinds: dict[Kind, list[Row]]) -> None:
     batches = sorted({batch_of(x) for rows in kinds.values() for x in rows})
     test = next(iter(next(iter(kinds.values()))[0]['test']), None)
     for number, (kind, rows) in enumerate(kinds.items()):
@@ -121,12 +137,12 @@ def _by_batch(ax: 'Axes', kinds: dict[tuple[str, str], list[Row]]) -> None:
 
 
 def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
-    kinds = list(dict.fromkeys((x.algorithm, x.loss) for x in pairs))
+    kinds = list(dict.fromkeys(map(_kind_of, pairs)))
     test = next((name for x in pairs for name in x.tests), None)
     hot = len({x.temperature for x in pairs}) > 1
     ax.axhline(0, color=PALE, linewidth=1)
     for kind in kinds:
-        mine = [x for x in pairs if (x.algorithm, x.loss) == kind]
+        mine = [x for x in pairs if _kind_of(x) == kind]
         style = dict(_look(kind, kinds), linestyle='')
         gains = [x.tests.get(test, x.val) for x in mine]
         ax.plot(
@@ -159,9 +175,7 @@ def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
     legend(ax)
 
 
-def _over_training(
-    ax: 'Axes', kinds: dict[tuple[str, str], list[Row]]
-) -> None:
+def _over_training(ax: 'Axes', kinds: dict[Kind, list[Row]]) -> None:
     batches = sorted({batch_of(x) for rows in kinds.values() for x in rows})
     shown = [batches[0], batches[-1]] if len(batches) > 1 else batches
     for kind, rows in kinds.items():

@@ -1,5 +1,6 @@
 """Short labels of runs, by what differs between them."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from os.path import commonpath
 from pathlib import Path
@@ -28,6 +29,13 @@ _ASIDE = (  # of a config, what trains nothing
     'vis_backends',
     'visualizer',
     'work_dir',
+)
+_OF_A_SWEEP = ('train_dataloader/batch_size', 'optim_wrapper/optimizer/lr')
+_OF_A_MACHINE = (
+    'data_root',
+    'num_workers',
+    'persistent_workers',
+    'pin_memory',
 )
 _MOST = 3  # settings that are named beside the facts
 _LONGEST = 24  # letters of such a setting
@@ -73,6 +81,23 @@ def kinds(runs: Sequence[RunFolder]) -> list[int]:
     ]
     numbers = {each: i for i, each in enumerate(dict.fromkeys(known_of))}
     return [numbers[each] for each in known_of]
+
+
+def recipe_digest(run: RunFolder) -> str:
+    """Eight letters, the same for runs that differ in nothing but the loss.
+
+    And in its temperature, the seed, the batch, the learning rate, and what
+    trains nothing; '' if the config is not known.
+    """
+    found = {
+        key: text
+        for key, text in _config(run).items()
+        if not key.startswith(('model/head/', 'auto_scale_lr/'))
+        and key not in _OF_A_SWEEP
+        and key.rpartition('/')[2] not in _OF_A_MACHINE
+    }
+    text = '\n'.join(f'{key} {found[key]}' for key in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()[:8] if found else ''
 
 
 def loss_of(run: RunFolder) -> str:

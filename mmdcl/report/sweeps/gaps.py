@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .lines import Row, grouped
+from .lines import Row, grouped, label
 from .table import markdown
 
 REFERENCE = 'InfoNCE'
@@ -47,15 +47,17 @@ class Gain:
 
 @dataclass(frozen=True)
 class Gap:
-    """A loss beside InfoNCE, with all settings but the loss the same.
+    """A config beside one of InfoNCE, all the same but the loss.
 
     Attributes:
+        name: The config, with options.
+        reference: That of InfoNCE.
         algorithm: That both have.
-        loss: Beside InfoNCE.
+        loss: Of the former.
+        recipe: All that both have, as eight letters.
         batch: Images.
         lr_factor: Of the learning rate.
         temperature: Of both losses.
-        options: Others that both have.
         seeds: That both have.
         val: Of validation.
         tests: Of each test metric that all have.
@@ -63,12 +65,14 @@ class Gap:
         below: Share of training in which InfoNCE's q is below 0.3.
     """
 
+    name: str
+    reference: str
     algorithm: str
     loss: str
+    recipe: str
     batch: int | None
     lr_factor: float
     temperature: float
-    options: tuple[str, ...]
     seeds: tuple[int, ...]
     val: Gain
     tests: dict[str, Gain]
@@ -77,44 +81,40 @@ class Gap:
 
 
 def gaps(rows: Sequence[Row]) -> list[Gap]:
-    """All pairs of a loss with InfoNCE; none where there is no InfoNCE.
+    """All pairs with InfoNCE; none where there is no InfoNCE.
 
     Args:
-        rows: Lines that name algorithm, loss and batch; others are left out.
+        rows: Lines that say loss and recipe; others are left out.
     """
     found = []
-    known = [x for x in rows if x.get('loss') and x.get('algorithm')]
-    for at, same in grouped(known, _all_but_loss).items():
-        losses = grouped(same, lambda x: x['loss'])
-        reference = {x['seed']: x for x in losses.pop(REFERENCE, [])}
-        for loss, runs in losses.items():
+    known = [x for x in rows if x.get('loss') and x.get('recipe')]
+    for same in grouped(known, _all_but_loss).values():
+        references = [x for x in same if x['loss'] == REFERENCE]
+        by_seed = {x['seed']: x for x in references}
+        others = [x for x in same if x['loss'] != REFERENCE]
+        for runs in grouped(others, label).values():
             pairs = [
-                (run, reference[run['seed']])
+                (run, by_seed[run['seed']])
                 for run in sorted(runs, key=lambda x: x['seed'])
-                if run['seed'] in reference
+                if run['seed'] in by_seed
             ]
             if pairs:
-                found.append(_gap(loss, at, pairs))
+                found.append(_gap(pairs))
     return sorted(
         found,
-        key=lambda x: (
-            *(x.algorithm, x.loss, x.options, x.batch or 0),
-            *(x.lr_factor, x.temperature),
-        ),
+        key=lambda x: (x.name, x.batch or 0, x.lr_factor, x.temperature),
     )
 
 
 def gap_table(found: Sequence[Gap]) -> str:
-    """Markdown, a line a pair; options only where some run has any."""
+    """Markdown, a line a pair."""
     tests = list(dict.fromkeys(name for gap in found for name in gap.tests))
-    options = any(gap.options for gap in found)
-    head = ['algorithm', 'loss', *(['options'] if options else []), 'batch']
-    head += ['lr', 'temperature', 'seeds', '1 - q', 'q < 0.3', 'validation']
+    head = ['config', 'beside', 'batch', 'lr', 'temperature', 'seeds']
+    head += ['1 - q', 'q < 0.3', 'validation']
     lines = [
         [
-            *(gap.algorithm, gap.loss),
-            *([' '.join(gap.options)] if options else []),
-            *(str(gap.batch), f'x{gap.lr_factor:g}', f'{gap.temperature:g}'),
+            *(gap.name, gap.reference, str(gap.batch)),
+            *(f'x{gap.lr_factor:g}', f'{gap.temperature:g}'),
             ', '.join(map(str, gap.seeds)),
             '' if gap.coupling is None else f'{gap.coupling:.2f}',
             '' if gap.below is None else f'{100 * gap.below:.0f} %',
@@ -127,27 +127,27 @@ def gap_table(found: Sequence[Gap]) -> str:
 
 
 def _all_but_loss(row: Row) -> tuple[Any, ...]:
-    """Options of the head go with the loss."""
-    options = [x for x in row['options'] if not x.startswith('model.head.')]
-    return (
-        *(row['algorithm'], row.get('data'), row.get('epochs')),
-        *(tuple(options), row.get('batch')),
-        *(row['lr_factor'], row['temperature']),
-    )
+    names = ('recipe', 'batch', 'lr_factor', 'temperature')
+    return tuple(row.get(name) for name in names)
 
 
-def _gap(
-    loss: str, at: tuple[Any, ...], pairs: Sequence[tuple[Row, Row]]
-) -> Gap:
-    algorithm, _, _, options, batch, lr_factor, temperature = at
+def _gap(pairs: Sequence[tuple[Row, Row]]) -> Gap:
+    run, reference = pairs[0]
     names = [
         name
-        for name in pairs[0][0]['test']
+        for name in run['test']
         if all(name in row['test'] for pair in pairs for row in pair)
     ]
     qs = [x for _, other in pairs for x in other.get('q') or []]
     return Gap(
-        *(algorithm, loss, batch, lr_factor, temperature, options),
+        name=label(run),
+        reference=label(reference),
+        algorithm=run.get('algorithm') or '',
+        loss=run['loss'],
+        recipe=run['recipe'],
+        batch=run.get('batch'),
+        lr_factor=run['lr_factor'],
+        temperature=run['temperature'],
         seeds=tuple(run['seed'] for run, _ in pairs),
         val=Gain.of([run['val'] - other['val'] for run, other in pairs]),
         tests={

@@ -1,6 +1,10 @@
 """What runs are called beside each other."""
 
-from mmdcl.report.runs.differences import differences, kinds
+from mmdcl.report.runs.differences import (
+    differences,
+    kinds,
+    recipe_digest,
+)
 from mmdcl.report.runs.folder import read_run
 from tests.report.logs import write_run
 
@@ -80,3 +84,15 @@ def test_seeds_are_of_one_kind(tmp_path):
         write_run(tmp_path / str(i), end=20, recipe=recipe)
     runs = [read_run(tmp_path / str(i)) for i in range(3)]
     assert kinds(runs) == [0, 0, 1]
+
+
+def test_a_recipe_is_all_but_the_loss_and_what_a_sweep_sets(tmp_path):
+    first, other = tmp_path / 'first', tmp_path / 'other'
+    write_run(first, loss='mmdcl.DCLHead', batch=32)
+    write_run(other, loss='mmdcl.InfoNCEHead', batch=64)
+    digest = recipe_digest(read_run(first))
+    assert len(digest) == 8
+    assert recipe_digest(read_run(other)) == digest
+    for path in other.rglob('*.py'):
+        path.write_text(path.read_text().replace('epochs=10', 'epochs=20'))
+    assert recipe_digest(read_run(other)) != digest

@@ -17,13 +17,13 @@ def row(config='a.py', temperature=0.1, seed=0, val=50.0, test=50.0, **more):
     ) | dict(more)
 
 
-def trained(loss, batch=32, algorithm='SimCLR', **more):
+def trained(loss, batch=32, algorithm='SimCLR', recipe='', **more):
     """One line that says what was trained."""
     return row(
         config=f'{algorithm}-{loss}.py',
         loss=loss,
         algorithm=algorithm,
-        data='CIFAR100',
+        recipe=recipe or algorithm,
         batch=batch,
         batch_size=batch,
         epochs=60,

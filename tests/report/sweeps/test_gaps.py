@@ -54,11 +54,8 @@ def test_one_seed_has_no_interval():
         dict(batch=64),
         dict(temperature=0.2),
         dict(lr_factor=8.0),
-        dict(algorithm='NNCLR'),
-        dict(data='CIFAR10'),
         dict(seed=7),
-        dict(epochs=10),
-        dict(options=['model.neck.out_channels=1']),
+        dict(recipe='of more epochs'),
     ],
 )
 def test_what_is_set_otherwise_is_no_pair(other):
@@ -66,18 +63,27 @@ def test_what_is_set_otherwise_is_no_pair(other):
     assert gaps(rows) == []
 
 
-def test_options_of_the_head_go_with_the_loss():
-    rows = [
-        trained('InfoNCE'),
-        trained('DCLW', options=['model.head.sigma=1']),
+def test_recipes_and_options_of_a_head_stand_apart():
+    """Two recipes of one loss at the same settings are two pairs."""
+    rows = []
+    for recipe, gain in (('usual', 1.0), ('mild', 3.0)):
+        rows.append(trained('InfoNCE', recipe=recipe, val=10))
+        rows[-1]['config'] = f'simclr_{recipe}.py'
+        for sigma in (1, 2):
+            rows.append(trained('DCLW', recipe=recipe, val=10 + sigma * gain))
+            rows[-1]['config'] = f'dclw_{recipe}.py'
+            rows[-1]['options'] = [f'model.head.sigma={sigma}']
+    found = gaps(rows)
+    assert [(x.reference, x.val.mean) for x in found] == [
+        *(('simclr_mild', 3), ('simclr_mild', 6)),
+        *(('simclr_usual', 1), ('simclr_usual', 2)),
     ]
-    assert [(x.loss, x.options) for x in gaps(rows)] == [('DCLW', ())]
-
-
-def test_what_both_have_set_is_told():
-    both = dict(options=['x=1'])
-    found = gaps([trained('InfoNCE', **both), trained('DCL', **both)])
-    assert cells(gap_table(found))[2][2] == 'x=1'
+    assert cells(gap_table(found))[2][:2] == [
+        *('dclw_mild model.head.sigma=1', 'simclr_mild')
+    ]
+    fig = draw_sweep([x | dict(q=[0.5]) for x in rows])
+    names = [x.get_text() for x in fig.axes[0].get_legend().get_texts()]
+    assert names == ['DCLW, recipe 1', 'DCLW, recipe 2']
 
 
 def test_lines_of_older_sweeps_have_no_gap():
