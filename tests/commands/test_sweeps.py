@@ -11,6 +11,8 @@ from tests.commands.documented import typed
 
 CONV4 = '--batch-sizes 16 32 64 128 256 --temperatures 0.07 0.1 --seeds 0 1 2'
 GRID = 'dclw_resnet18_1xb256_cifar10 --batch-sizes'
+BATCHES = '--batch-sizes 32 128'
+TEMPERATURES = '--temperatures 0.1 0.2 --out work_dirs/sweep'
 IMAGENET = '--data-root data/imagenet100'
 SHORT = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'val_cfg.k=3']
 
@@ -44,9 +46,14 @@ def test_two_losses_at_a_batch(place):
     assert '2 runs done, 0 to do' in again
 
 
+@pytest.mark.parametrize(('part', 'runs'), [(BATCHES, 12), (TEMPERATURES, 6)])
+def test_how_many_runs(place, part, runs):
+    said = typed(part, place, '--dry-run', '--out', 'nothing')
+    assert f'0 runs done, {runs} to do\n' in said
+    assert not place.joinpath('nothing').exists()
+
+
 def test_the_grid_of_cifar10(place):
-    said = typed(GRID, place, '--dry-run')
-    assert '0 runs done, 90 to do' in said
     one = ['--batch-sizes', '40', '--temperatures', '0.1', '--seeds', '0']
     options = [x for x in SMALL if 'batch_size' not in x]
     losses = 'simclr_resnet18_1xb256_cifar10 dcl_resnet18_1xb256_cifar10 '
