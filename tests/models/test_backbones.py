@@ -93,22 +93,19 @@ def test_four_convolutions():
     """3.8 million multiply-adds at 32 px, as its docstring says."""
     model = simclr(dict(type='mmdcl.Conv4'), channels=256, pools=True)
     maps, counts = [], []
+
+    def count(conv, _, y):
+        maps.append(tuple(y.shape[1:]))
+        counts.append(y[0].numel() * conv.weight[0].numel())
+
     for module in model.backbone.modules():
         if isinstance(module, torch.nn.Conv2d):
-            module.register_forward_hook(
-                lambda conv, _, y: (
-                    maps.append(tuple(y.shape[1:])),
-                    counts.append(y[0].numel() * conv.weight[0].numel()),
-                )
-            )
+            module.register_forward_hook(count)
     step(model, size=32).backward()
     assert maps[:4] == [(32, 16, 16), (64, 8, 8), (128, 4, 4), (256, 2, 2)]
     assert sum(counts[:4]) == 3_760_128
     assert all(x.grad is not None for x in model.backbone.parameters())
-    for asked, said in (((8, 8), r'must be four .*\(8, 8\)'), ((8,) * 4, '')):
-        if said:
-            with pytest.raises(UserError, match=said):
-                MODELS.build(dict(type='mmdcl.Conv4', channels=asked))
-        else:
-            narrow = MODELS.build(dict(type='mmdcl.Conv4', channels=asked))
-            assert narrow(torch.zeros(1, 3, 32, 32))[0].shape == (1, 8, 2, 2)
+    with pytest.raises(UserError, match=r'must be four .*\(8, 8\)'):
+        MODELS.build(dict(type='mmdcl.Conv4', channels=(8, 8)))
+    narrow = MODELS.build(dict(type='mmdcl.Conv4', channels=(8,) * 4))
+    assert narrow(torch.zeros(1, 3, 32, 32))[0].shape == (1, 8, 2, 2)
