@@ -1,5 +1,5 @@
 # SimCLR (InfoNCE) on CIFAR-100 with four convolutions: long training at the
-# price of six minutes of a CPU core, for studies of losses. Half of the
+# price of minutes of a CPU core, for studies of losses. Half of the
 # training images at hand, a quarter for validation.
 _base_ = './simclr_slimr18_1xb32_cifar100.py'
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..handlers import Handlers
+from ..report.runs.words import duration
 from ..report.sweeps.lines import Row, key, read_rows
 from ..report.sweeps.table import table
 from .sweep_run import Plan, Processes, RunFailedError, Setting, run_one
@@ -266,13 +267,7 @@ def _left(rows: list[Row], left: int, jobs: int) -> str:
     if not left:
         return ''
     seconds = statistics.mean(row['seconds'] for row in rows) * left / jobs
-    return f'; about {_duration(seconds)} left'
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours} h {minutes} min' if hours else f'{max(1, minutes)} min'
+    return f'; about {duration(seconds)} left'
 
 
 def _say_cost(todo: list[Setting], rows: list[Row], jobs: int) -> None:
@@ -287,7 +282,7 @@ def _say_cost(todo: list[Setting], rows: list[Row], jobs: int) -> None:
             like = [x for x in rows if x['batch_size'] == one.batch_size]
             seconds += statistics.mean(x['seconds'] for x in like or rows)
         print(
-            f'about {_duration(seconds / jobs)}, {jobs} at a time, as the '
+            f'about {duration(seconds / jobs)}, {jobs} at a time, as the '
             f'{len(rows)} that are finished took'
         )
 

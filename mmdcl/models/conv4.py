@@ -16,7 +16,7 @@ class Conv4(BaseBackbone):
     """Four blocks of a 3 x 3 convolution of stride 2, batch norm and ReLU.
 
     At 32 px and with the channels of the default, 3.8 million multiply-adds
-    an image and 388 thousand convolution weights: a tenth of a millisecond.
+    an image.
 
     Args:
         in_channels: Of the images.

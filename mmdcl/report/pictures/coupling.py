@@ -15,7 +15,7 @@ from .style import COLOURS, LINES, MARKERS, figure, legend, look, plain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_KNOWN = ('DCL', 'InfoNCE', 'DCLW')  # always of the same colour
+LOSSES = ('DCL', 'InfoNCE', 'DCLW')  # always of the same colour
 _SIZE = (6.4, 4.0)  # inches
 
 
@@ -79,7 +79,7 @@ def draw_coupling(runs: RunFolder | Sequence[RunFolder]) -> 'Figure':
 
 
 def _losses(runs: Sequence[RunFolder]) -> dict[str, int]:
-    names = dict.fromkeys([*_KNOWN, *sorted(map(loss_of, runs))])
+    names = dict.fromkeys([*LOSSES, *sorted(map(loss_of, runs))])
     return {name: i for i, name in enumerate(names)}
 
 

@@ -8,13 +8,13 @@ from ..runs.facts import accuracy_name
 from ..sweeps.gaps import Gap, gaps
 from ..sweeps.lines import Row, batch_of, grouped
 from ..sweeps.table import best, setting
+from .coupling import LOSSES
 from .style import COLOURS, LINES, MARKERS, PALE, figure, legend, look, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOSSES = ('DCL', 'InfoNCE', 'DCLW')  # colours as of `plot coupling`
 _PANEL = (4.4, 3.3)  # inches
 Kind = tuple[str, str, str]  # algorithm, loss, and the recipe they are in
 _BESIDE = 1.015  # of a batch, that bars of losses do not cover each other
@@ -88,7 +88,7 @@ def _name(kind: Kind, kinds: Sequence[Kind]) -> str:
 
 
 def _look(kind: Kind, kinds: Sequence[Kind]) -> dict:
-    losses = list(dict.fromkeys([*_LOSSES, *sorted(x[1] for x in kinds)]))
+    losses = list(dict.fromkeys([*LOSSES, *sorted(x[1] for x in kinds)]))
     i = losses.index(kind[1])
     j = _recipes(kinds).index((kind[0], kind[2]))
     return dict(
