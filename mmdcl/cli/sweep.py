@@ -5,7 +5,7 @@ options are compared by, for instance, --grid model.support_set.size=512,4096.
 Temperatures and learning rates are chosen by validation accuracy; the test
 accuracy is only reported. Finished runs are lines of OUT/runs.jsonl and not
 repeated, one that was interrupted is resumed; logs go to OUT/logs. Tables
-(table.md, gaps.md) and the figure are made from the lines alone.
+(table.md, spread.md, gaps.md) and the figure are made from the lines alone.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any
 from ..handlers import Handlers
 from ..report.runs.words import duration
 from ..report.sweeps.lines import Row, key, read_rows
+from ..report.sweeps.spread import spread_table
 from ..report.sweeps.table import table
 from .sweep_run import Plan, Processes, RunFailedError, Setting, run_one
 from .terminal.quiet import active, quiet
@@ -309,6 +310,10 @@ def _write(rows: list[Row], out: Path) -> None:
     text = table(rows)
     out.joinpath('table.md').write_text(f'{text}\n')
     print(text)
+    spreads = spread_table(rows)
+    if spreads:
+        out.joinpath('spread.md').write_text(f'{spreads}\n')
+        print(f'\nbest of each, and what its settings change:\n\n{spreads}')
     try:
         from ..report.pictures.style import save
         from ..report.pictures.sweep import draw_sweep

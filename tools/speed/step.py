@@ -24,8 +24,11 @@ over all turns are shown. Time is CPU time of the process. On a GPU, and with
 workers, it is time by the clock (between synchronisations), and processes come
 one after the other. Memory is the most that torch held on the GPU; a peer that
 it has not enough for is a row without numbers. By `--peers` also `bare` with
-channels-last weights, under bfloat16 autocast, both, and compiled, and
-`mmpretrain` and `lightly` under bfloat16 autocast (`amp`).
+channels-last weights, under bfloat16 autocast, both, and compiled,
+`mmpretrain` and `lightly` under bfloat16 autocast (`amp`), and what `mmdcl`
+trains in a plain loop of the model with its loss, then also its optimizer,
+then also its normalisation of images: what a step adds to the last of these
+are mmengine's Runner, hooks and logs.
 """
 
 import multiprocessing

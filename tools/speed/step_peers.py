@@ -13,6 +13,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from mmdcl.cli.configuration import fast_config
 
 ROOT = Path(__file__).parent.parent.parent
+OURS = str(ROOT / 'configs/simclr_resnet50_8xb32.py')
 UPSTREAM = 'mmpretrain::simclr/simclr_resnet50_8xb32-coslr-200e_in1k.py'
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 WIDTH = dict(resnet18=512, resnet50=2048, conv=64)
@@ -189,8 +190,7 @@ def _runner(
 
 
 def _mmdcl(args, turn: Turn, fast: bool = False) -> None:
-    config = str(ROOT / 'configs/simclr_resnet50_8xb32.py')
-    _runner(config, args, turn, fast)
+    _runner(OURS, args, turn, fast)
 
 
 def _lightly_jpegs(args) -> Jpegs:
@@ -298,6 +298,44 @@ def _model(args, turn: Turn) -> None:
     _alone(torch.nn.Sequential(*parts), args, turn)
 
 
+def _in_a_loop(
+    args, turn: Turn, optimizer: bool = False, images: bool = False
+) -> None:
+    """What `mmdcl` trains, in a plain loop: with loss, and what is said."""
+    from mmengine.config import Config
+    from mmengine.optim import build_optim_wrapper
+    from mmpretrain.registry import DATASETS, MODELS
+
+    cfg = Config.fromfile(OURS)
+    cfg.model.backbone = _backbone_config(args.backbone)
+    cfg.model.neck.in_channels = WIDTH[args.backbone]
+    cfg.model.neck.with_avg_pool = True
+    preprocessor = MODELS.build(cfg.data_preprocessor).to(args.device)
+    model = MODELS.build(cfg.model).to(args.device)
+    model.init_weights()
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    memory = dict(type='InMemory', size=args.size, length=args.batch)
+    dataset = DATASETS.build(memory)
+    items = [dataset[number] for number in range(args.batch)]
+    batch = dict(
+        inputs=[
+            torch.stack([item['inputs'][view] for item in items])
+            for view in range(2)
+        ]
+    )
+    views = preprocessor(batch, training=True)['inputs']
+    while True:
+        turn.step()
+        if images:
+            views = preprocessor(batch, training=True)['inputs']
+        loss = model.loss(views, None)['loss']
+        if optimizer:
+            wrapper.update_params(loss)
+        else:
+            loss.backward()
+            model.zero_grad()
+
+
 PEERS = {
     'mmdcl': _mmdcl,
     'mmdcl fast': partial(_mmdcl, fast=True),
@@ -307,6 +345,11 @@ PEERS = {
     'bare': _bare,
 }
 MORE = {
+    'model+loss': _in_a_loop,
+    'model+loss+optimizer': partial(_in_a_loop, optimizer=True),
+    'model+loss+optimizer+images': partial(
+        _in_a_loop, optimizer=True, images=True
+    ),
     'mmpretrain amp': partial(_runner, UPSTREAM, amp=True),
     'lightly amp': partial(_lightly, amp=True),
     'bare channels last': partial(_bare, channels_last=True),

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runs.facts import accuracy_name
@@ -40,13 +41,14 @@ def draw_sweep(rows: Sequence[Row]) -> 'Figure | None':
     kinds = grouped(known, _kind)
     pairs = [x for x in gaps(known) if x.coupling is not None]
     coupled = {kind: x for kind, x in kinds.items() if any(map(_q, x))}
+    names = _names(kinds)
     panels: list[Any] = []
     if len({batch_of(row) for row in known}) > 1:
-        panels.append(lambda ax: _by_batch(ax, kinds))
+        panels.append(lambda ax: _by_batch(ax, kinds, names))
     if pairs:
-        panels.append(lambda ax: _by_coupling(ax, pairs))
+        panels.append(lambda ax: _by_coupling(ax, pairs, names))
     if coupled:
-        panels.append(lambda ax: _over_training(ax, coupled))
+        panels.append(lambda ax: _over_training(ax, coupled, names))
     if not panels:
         return None
     fig, axes = figure(1, len(panels), panel=_PANEL)
@@ -77,14 +79,54 @@ def _recipes(kinds: Sequence[Kind]) -> list[tuple[str, str]]:
     return sorted(found, key=lambda x: x[0] != 'SimCLR')
 
 
-def _name(kind: Kind, kinds: Sequence[Kind]) -> str:
-    """With the algorithm, and a number of the recipe, if these differ."""
-    recipes = _recipes(kinds)
-    parts = [kind[0]] * (len({x for x, _ in recipes}) > 1) + [kind[1]]
-    alike = [recipe for x, recipe in recipes if x == kind[0]]
-    if len(alike) > 1:
-        parts.append(f'recipe {alike.index(kind[2]) + 1}')
-    return plain(', '.join(parts))
+def _names(kinds: dict[Kind, list[Row]]) -> dict[Kind, str]:
+    """The loss, and of algorithm and recipe what tells kinds apart.
+
+    A recipe is called by what names of its configs say after their first
+    word, and by what was set beside them; if that is the same of two, by its
+    number. The one of most runs needs no name.
+    """
+    algorithms = list(dict.fromkeys(kind[0] for kind in kinds))
+    found = {}
+    for algorithm in algorithms:
+        recipes = grouped(
+            [x for kind in kinds if kind[0] == algorithm for x in kinds[kind]],
+            lambda row: row.get('recipe') or '',
+        )
+        words = {name: _words(rows) for name, rows in recipes.items()}
+        told = {
+            name: ' '.join(
+                word
+                for word in mine
+                if any(word not in other for other in words.values())
+            )
+            for name, mine in words.items()
+        }
+        usual = max(recipes, key=lambda name: len(recipes[name]))
+        for kind in kinds:
+            if kind[0] != algorithm:
+                continue
+            said = told[kind[2]]
+            if list(told.values()).count(said) > 1:
+                said = f'recipe {list(told).index(kind[2]) + 1}'
+            parts = [algorithm if len(algorithms) > 1 else '', kind[1]]
+            if kind[2] != usual:
+                parts.append(said)
+            found[kind] = plain(', '.join(filter(None, parts)))
+    return found
+
+
+def _words(rows: Sequence[Row]) -> list[str]:
+    """That all configs of a recipe have, but for those of the loss."""
+    first, *others = [
+        [*Path(row['config']).stem.split('_')[1:], *_beside_loss(row)]
+        for row in rows
+    ]
+    return [word for word in first if all(word in x for x in others)]
+
+
+def _beside_loss(row: Row) -> list[str]:
+    return [x for x in row['options'] if not x.startswith('model.head.')]
 
 
 def _look(kind: Kind, kinds: Sequence[Kind]) -> dict:
@@ -107,7 +149,9 @@ def _chosen(rows: Sequence[Row]) -> dict[int, list[Row]]:
     return found
 
 
-def _by_batch(ax: 'Axes', kinds: dict[Kind, list[Row]]) -> None:
+def _by_batch(
+    ax: 'Axes', kinds: dict[Kind, list[Row]], names: dict[Kind, str]
+) -> None:
     batches = sorted({batch_of(x) for rows in kinds.values() for x in rows})
     test = next(iter(next(iter(kinds.values()))[0]['test']), None)
     for number, (kind, rows) in enumerate(kinds.items()):
@@ -126,7 +170,7 @@ def _by_batch(ax: 'Axes', kinds: dict[Kind, list[Row]]) -> None:
                 for x in values.values()
             ],
             capsize=2,
-            label=_name(kind, [*kinds]),
+            label=names[kind],
             **_look(kind, [*kinds]),
         )
     ax.set_xscale('log', base=2)
@@ -136,7 +180,9 @@ def _by_batch(ax: 'Axes', kinds: dict[Kind, list[Row]]) -> None:
     legend(ax)
 
 
-def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
+def _by_coupling(
+    ax: 'Axes', pairs: Sequence[Gap], names: dict[Kind, str]
+) -> None:
     kinds = list(dict.fromkeys(map(_kind_of, pairs)))
     test = next((name for x in pairs for name in x.tests), None)
     hot = len({x.temperature for x in pairs}) > 1
@@ -148,7 +194,7 @@ def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
         ax.plot(
             [x.coupling for x in mine],
             [gain.mean for gain in gains],
-            label=_name(kind, kinds),
+            label=names[kind],
             **style,
         )
         for x, gain in zip(mine, gains, strict=True):
@@ -175,7 +221,9 @@ def _by_coupling(ax: 'Axes', pairs: Sequence[Gap]) -> None:
     legend(ax)
 
 
-def _over_training(ax: 'Axes', kinds: dict[Kind, list[Row]]) -> None:
+def _over_training(
+    ax: 'Axes', kinds: dict[Kind, list[Row]], names: dict[Kind, str]
+) -> None:
     batches = sorted({batch_of(x) for rows in kinds.values() for x in rows})
     shown = [batches[0], batches[-1]] if len(batches) > 1 else batches
     for kind, rows in kinds.items():
@@ -187,7 +235,7 @@ def _over_training(ax: 'Axes', kinds: dict[Kind, list[Row]]) -> None:
             ax.plot(
                 [100 * (i + 0.5) / parts for i in range(parts)],
                 [statistics.mean(x[i] for x in runs) for i in range(parts)],
-                label=f'{_name(kind, [*kinds])}, batch {batch}',
+                label=f'{names[kind]}, batch {batch}',
                 **dict(
                     _look(kind, [*kinds]),
                     linestyle=LINES[shown.index(batch)],

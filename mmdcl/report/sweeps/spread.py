@@ -1,0 +1,97 @@
+"""The best that each loss reaches, and how much it asks of its settings."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from .lines import AXES, Row, batch_of, grouped, label
+from .table import markdown, mean, spread
+
+_SAID = dict(batch_size='batch', lr_factor='lr', temperature='temperature')
+
+
+def spread_table(rows: Sequence[Row]) -> str | None:
+    """Markdown, a line a config: best of its grid, spread over each axis.
+
+    The best is of all batches, learning rates and temperatures, by mean
+    validation over seeds. A spread is the largest minus the smallest mean of
+    the first test metric (of validation, where a run lacks it), over the
+    seeds that all of them have, while nothing but one axis changes; the mean
+    of these, where a grid has several. It says over which values: compare
+    those of the same ones only.
+
+    Args:
+        rows: At least one.
+
+    Returns:
+        None if no config was run at two settings.
+    """
+    swept = [axis for axis in AXES if len({row[axis] for row in rows}) > 1]
+    tests = list(dict.fromkeys(t for row in rows for t in row['test']))
+    if not swept or not any(
+        _range(same, axis, tests)
+        for same in grouped(rows, label).values()
+        for axis in swept
+    ):
+        return None
+    lines = []
+    for kind, same in grouped(rows, label).items():
+        runs = max(
+            grouped(same, _setting).values(), key=lambda x: mean(x, 'val')
+        )
+        lines.append(
+            [
+                kind,
+                *(_value(runs[0], axis) for axis in AXES if axis in swept),
+                str(len(runs)),
+                spread([x['val'] for x in runs]),
+                *(_test(runs, test) for test in tests),
+                *(_range(same, axis, tests) for axis in swept),
+            ]
+        )
+    head = ['config', *(f'best {_SAID[axis]}' for axis in swept), 'seeds']
+    head += ['validation', *tests]
+    head += [f'spread over {_SAID[axis]}' for axis in swept]
+    return markdown(head, lines)
+
+
+def _setting(row: Row) -> tuple[Any, ...]:
+    return tuple(row[axis] for axis in AXES)
+
+
+def _value(row: Row, axis: str) -> str:
+    if axis == 'batch_size':
+        return str(batch_of(row))
+    return ('x' if axis == 'lr_factor' else '') + f'{row[axis]:g}'
+
+
+def _test(runs: Sequence[Row], name: str) -> str:
+    values = [x['test'][name] for x in runs if name in x['test']]
+    return spread(values) if values else ''
+
+
+def _range(same: Sequence[Row], axis: str, tests: Sequence[str]) -> str:
+    """Of one config; empty if it has one value of the axis alone."""
+    others = [name for name in AXES if name != axis]
+    told = bool(tests) and all(tests[0] in row['test'] for row in same)
+    found, seen = [], set()
+    for at in grouped(same, lambda x: tuple(x[y] for y in others)).values():
+        values = list(grouped(at, lambda x: x[axis]).values())
+        if len(values) > 1:
+            shared = set.intersection(
+                *({x['seed'] for x in runs} for runs in values)
+            )
+            means = [
+                statistics.mean(
+                    x['test'][tests[0]] if told else x['val']
+                    for x in runs
+                    if x['seed'] in shared or not shared
+                )
+                for runs in values
+            ]
+            found.append(max(means) - min(means))
+            seen |= {_value(runs[0], axis) for runs in values}
+    if not found:
+        return ''
+    ends = sorted(seen, key=lambda x: float(x.removeprefix('x')))
+    return f'{statistics.mean(found):.2f} ({ends[0]} to {ends[-1]})'
