@@ -178,6 +178,7 @@ def test_rates_follow_the_batch_and_factors(tools, capsys):
     assert [x['batch_size'] for x in rows()] == [16, 64, 16, 64]
     assert {x['images'] for x in rows()} == {640}
     assert 'beware' not in capsys.readouterr().out
+    assert '(16 to 64)' in Path('out/spread.md').read_text()
     tools.clear()
     start(*flags, '--fast')
     start(*flags, '--fast', '--dry-run')
