@@ -42,6 +42,17 @@ class ContrastiveRowHead(NoLossModule, BaseModule):
         """:func:`mmdcl.functional.view_contrast` as this head wants it."""
         return functional.view_contrast(views, self.temperature, **kwargs)
 
+    def watched(self, pos: Tensor) -> dict[str, functional.Watched]:
+        """What the log should have of this head, beside its loss.
+
+        Args:
+            pos: Of the batch, which the loss is about to be computed of.
+
+        Returns:
+            What :func:`mmdcl.functional.global_means` takes.
+        """
+        return {}
+
     @abstractmethod
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
         """Losses ``(N,)`` of this process's anchors."""

@@ -86,6 +86,9 @@ class MACLHead(ContrastiveRowHead):
         self._adapt(pos.detach().flatten())
         return super().loss(pos, neg)
 
+    def watched(self, pos: Tensor) -> dict[str, functional.Watched]:
+        return dict(temperature=pos.new_full((), self.temperature))
+
     def rows(self, pos: Tensor, s: Tensor) -> Tensor:
         given = pos, s, self.temperature
         dcl, q = functional.dcl(*given), functional.npc_multiplier(*given)

@@ -8,7 +8,6 @@ from ..functional import Contrast, Watched
 from ..functional.gather import Peers
 from ..registry import MODELS
 from .algorithm import ContrastiveAlgorithm
-from .rivals import MACLHead
 
 
 @MODELS.register_module()
@@ -36,8 +35,4 @@ class SimCLR(ContrastiveAlgorithm):
         data_samples: list | None,
     ) -> tuple[Contrast, dict[str, Watched]]:
         contrast = self.head.contrast(views, tile=self.tile, peers=peers)
-        more: dict[str, Watched] = {}
-        if isinstance(self.head, MACLHead):
-            now = contrast.pos.new_full((), self.head.temperature)
-            more['temperature'] = now
-        return contrast, more
+        return contrast, self.head.watched(contrast.pos)
