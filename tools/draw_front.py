@@ -1,114 +1,91 @@
 """Draw the picture of README.md from what `mmdcl sweep` left.
 
-    python tools/draw_front.py results/cifar10_slim docs/front.png
+    python tools/draw_front.py results/cifar100_conv4 docs/front.png
 
 Left, `q` in training with InfoNCE, the mean over seeds: the factor by which
 InfoNCE multiplies the gradient of each anchor; with DCL it is 1. Right, the
-accuracy that both losses led to.
+accuracy that both losses led to at each batch.
 """
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 
-import matplotlib
+from mmdcl.report.pictures.style import COLOURS, MARKERS, figure, look, save
+from mmdcl.report.sweeps.lines import Row, grouped, read_rows
 
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt
-
-TEMPERATURE = 0.1  # the best by validation, for both losses
-METHODS = {
-    'SimCLR': ('simclr_slimr18_1xb32_cifar10', 'dcl_slimr18_1xb32_cifar10'),
-    'NNCLR': (
-        'nnclr_slimr18_1xb32_cifar10',
-        'nnclr-dcl_slimr18_1xb32_cifar10',
-    ),
+CONFIGS = {
+    'InfoNCE': 'simclr_conv4_1xb32_cifar100',
+    'DCL': 'dcl_conv4_1xb32_cifar100',
 }
-LOSSES = {'InfoNCE': 'tab:gray', 'DCL': 'tab:blue'}
-METRIC = 'k200/accuracy/top1'
+SET = dict(temperature=0.07, lr_factor=1.0, options=[])
+METRIC = 'k20/accuracy/top1'
+INFO_NCE, DCL = COLOURS[1], COLOURS[0]
 
 
-def read(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def runs_of(results: Path, config: str) -> list[dict]:
-    """Those of all seeds, at the temperature that is shown."""
-    return [
-        run
-        for run in read(results / 'runs.jsonl')
-        if Path(run['config']).stem == config
-        and run['temperature'] == TEMPERATURE
+def runs_of(results: Path, loss: str) -> dict[int, list[Row]]:
+    """Those of all seeds, by batch."""
+    found = [
+        row
+        for row in read_rows(results / 'runs.jsonl', mend=False)
+        if Path(row['config']).stem == CONFIGS[loss]
+        and all(row[name] == value for name, value in SET.items())
     ]
+    return dict(sorted(grouped(found, lambda row: row['batch']).items()))
 
 
-def coupling(results: Path, config: str) -> tuple[list[int], list[float]]:
-    """Iterations, and the mean of ``q`` over seeds at each of them."""
-    logs = [read(results / run['log']) for run in runs_of(results, config)]
-    curves = [
-        {x['iter']: x['npc_multiplier'] for x in log if 'loss' in x}
-        for log in logs
-    ]
-    steps = sorted(curves[0])
-    return steps, [statistics.mean(c[i] for c in curves) for i in steps]
-
-
-def accuracy(results: Path, config: str) -> tuple[float, float]:
-    """Mean and standard deviation over seeds, in percent."""
-    found = [run['test'][METRIC] for run in runs_of(results, config)]
-    return statistics.mean(found), statistics.stdev(found)
-
-
+@look()
 def draw(results: Path, path: Path) -> None:
-    fig, (left, right) = plt.subplots(
-        1, 2, figsize=(9, 3.4), layout='constrained', width_ratios=(3, 2)
-    )
-    styles = zip(METHODS.items(), ('-', '--'), strict=True)
-    for (method, (config, _)), style in styles:
-        steps, q = coupling(results, config)
+    fig, (left, right) = figure(1, 2, panel=(4.4, 3.1))
+    batches = runs_of(results, 'InfoNCE')
+    for number, (batch, rows) in enumerate(batches.items()):
+        q = [
+            statistics.mean(parts)
+            for parts in zip(*(row['q'] for row in rows), strict=True)
+        ]
         left.plot(
-            steps,
+            [100 * (part + 0.5) / len(q) for part in range(len(q))],
             q,
-            style,
-            color=LOSSES['InfoNCE'],
-            label=f'InfoNCE, {method}',
+            color=INFO_NCE,
+            alpha=(number + 1) / len(batches),
         )
-        left.fill_between(steps, q, 1, color=LOSSES['DCL'], alpha=0.08)
-    left.axhline(1, color=LOSSES['DCL'], label='DCL', linewidth=2)
-    left.set(
-        title="q: the gradient of an image, as a share of DCL's",
-        xlabel='iteration (batch 32)',
-        ylim=(0, 1.05),
-    )
-    left.legend(frameon=False, loc='lower left')
+        left.annotate(
+            f'{batch}',
+            (100, q[-1]),
+            xytext=(2, -3),
+            textcoords='offset points',
+            fontsize=8,
+        )
+    left.axhline(1, color=DCL, linewidth=2)
+    left.text(50, 0.96, 'DCL, at any batch', color=DCL, ha='center', va='top')
+    left.text(20, 0.1, 'InfoNCE, by batch', color=INFO_NCE)
+    left.set(xlabel='training (%)', xlim=(0, 108), ylim=(0, 1.05))
+    left.set_title("q: the gradient of an image, as a share of DCL's")
 
-    for i, (loss, color) in enumerate(LOSSES.items()):
-        found = [accuracy(results, pair[i]) for pair in METHODS.values()]
-        means, deviations = zip(*found, strict=True)
-        at = [method + 0.38 * i - 0.19 for method in range(len(METHODS))]
-        right.bar(
-            at,
-            means,
-            0.36,
-            yerr=deviations,
-            capsize=3,
+    for number, (loss, color) in enumerate(
+        (('DCL', DCL), ('InfoNCE', INFO_NCE))
+    ):
+        found = {
+            batch: [row['test'][METRIC] for row in rows]
+            for batch, rows in runs_of(results, loss).items()
+        }
+        beside = 1.02 ** (1 - 2 * number)
+        right.errorbar(
+            [batch * beside for batch in found],
+            [statistics.mean(x) for x in found.values()],
+            [statistics.stdev(x) if len(x) > 1 else 0 for x in found.values()],
+            capsize=2,
             color=color,
+            marker=MARKERS[number],
             label=loss,
         )
-    start = statistics.mean(
-        run['val_start']
-        for pair in METHODS.values()
-        for run in runs_of(results, pair[0])
-    )
-    right.axhline(start, color='black', linestyle=':', label='before training')
-    right.set(title='kNN accuracy (%)', ylim=(0, 58))
-    right.set_xticks(range(len(METHODS)), METHODS)
-    right.legend(frameon=False, loc='upper right', ncols=3, fontsize='small')
-    for ax in (left, right):
-        ax.spines[['top', 'right']].set_visible(False)
-    fig.savefig(path, dpi=110)
-    plt.close(fig)
+    right.set_xscale('log', base=2)
+    right.set_xticks([*batches], [str(batch) for batch in batches])
+    right.minorticks_off()
+    right.set(xlabel='batch')
+    right.set_title('kNN accuracy (%), CIFAR-100, 60 epochs')
+    right.legend(loc='lower right')
+    save(fig, path)
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _PANEL = (4.4, 3.3)  # inches
 Kind = tuple[str, str, str]  # algorithm, loss, and the recipe they are in
+_SEEDS = 3  # whose interval the panel must hold; that of two is endless
+_ASIDE = ((4, 3), (4, -9), (-14, 3), (-14, -9))  # names of points, in points
 _BESIDE = 1.015  # of a batch, that bars of losses do not cover each other
 
 
@@ -187,6 +189,7 @@ def _by_coupling(
     test = next((name for x in pairs for name in x.tests), None)
     hot = len({x.temperature for x in pairs}) > 1
     ax.axhline(0, color=PALE, linewidth=1)
+    ends: list[Any] = [0.0]
     for kind in kinds:
         mine = [x for x in pairs if _kind_of(x) == kind]
         style = dict(_look(kind, kinds), linestyle='')
@@ -198,6 +201,9 @@ def _by_coupling(
             **style,
         )
         for x, gain in zip(mine, gains, strict=True):
+            if len(x.seeds) >= _SEEDS:
+                ends += [gain.low, gain.high]
+            ends.append(gain.mean)
             if gain.low is not None:
                 ax.plot(
                     [x.coupling] * 2,
@@ -208,11 +214,13 @@ def _by_coupling(
             ax.annotate(
                 f'{x.batch}, {x.temperature:g}' if hot else str(x.batch),
                 (x.coupling, gain.mean),
-                xytext=(4, 3),
+                xytext=_ASIDE[kinds.index(kind) % len(_ASIDE)],
                 textcoords='offset points',
                 fontsize=7,
                 color=PALE,
             )
+    margin = 0.15 * (max(ends) - min(ends)) or 1
+    ax.set_ylim(min(ends) - margin, max(ends) + margin)
     what = f'test, {_said(test)}' if test else 'validation'
     ax.set(xlabel='1 - q of InfoNCE, mean over training')
     ax.set(ylabel=plain(f'gain (points), {what}'))

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .lines import Row, grouped, label
@@ -22,11 +22,13 @@ class Gain:
         low: Of the 95 % interval (Student's t over seeds); None with one
             seed.
         high: Of it.
+        values: What the mean is of.
     """
 
     mean: float
     low: float | None = None
     high: float | None = None
+    values: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of(cls, values: Sequence[float]) -> 'Gain':
@@ -34,10 +36,10 @@ class Gain:
 
         middle = statistics.mean(values)
         if len(values) == 1:
-            return cls(middle)
+            return cls(middle, values=tuple(values))
         error = statistics.stdev(values) / math.sqrt(len(values))
         half = float(t.ppf(0.975, len(values) - 1)) * error
-        return cls(middle, middle - half, middle + half)
+        return cls(middle, middle - half, middle + half, tuple(values))
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
@@ -107,23 +109,59 @@ def gaps(rows: Sequence[Row]) -> list[Gap]:
 
 
 def gap_table(found: Sequence[Gap]) -> str:
-    """Markdown, a line a pair."""
+    """Markdown, a line a pair, and one of all settings of two configs.
+
+    The latter takes each pair of runs as one of a sample: the gain where
+    settings are as they are in the sweep.
+    """
     tests = list(dict.fromkeys(name for gap in found for name in gap.tests))
     head = ['config', 'beside', 'batch', 'lr', 'temperature', 'seeds']
     head += ['1 - q', 'q < 0.3', 'validation']
-    lines = [
-        [
-            *(gap.name, gap.reference, str(gap.batch)),
-            *(f'x{gap.lr_factor:g}', f'{gap.temperature:g}'),
-            ', '.join(map(str, gap.seeds)),
-            '' if gap.coupling is None else f'{gap.coupling:.2f}',
-            '' if gap.below is None else f'{100 * gap.below:.0f} %',
-            str(gap.val),
-            *(str(gap.tests.get(name, '')) for name in tests),
-        ]
-        for gap in found
-    ]
+    lines = []
+    for (name, reference), same in grouped(
+        found, lambda gap: (gap.name, gap.reference)
+    ).items():
+        for gap in same:
+            lines.append(
+                [
+                    *(name, reference, str(gap.batch)),
+                    *(f'x{gap.lr_factor:g}', f'{gap.temperature:g}'),
+                    ', '.join(map(str, gap.seeds)),
+                    '' if gap.coupling is None else f'{gap.coupling:.2f}',
+                    '' if gap.below is None else f'{100 * gap.below:.0f} %',
+                    str(gap.val),
+                    *(str(gap.tests.get(test, '')) for test in tests),
+                ]
+            )
+        if len(same) > 1:
+            pairs = sum(len(gap.seeds) for gap in same)
+            lines.append(
+                [
+                    *(
+                        name,
+                        reference,
+                        'all',
+                        '',
+                        '',
+                        f'{pairs} pairs',
+                        '',
+                        '',
+                    ),
+                    _together([gap.val for gap in same]),
+                    *(
+                        _together([gap.tests.get(test) for gap in same])
+                        for test in tests
+                    ),
+                ]
+            )
     return markdown([*head, *tests], lines)
+
+
+def _together(gains: Sequence[Gain | None]) -> str:
+    known = [gain.values for gain in gains if gain]
+    if len(known) < len(gains):
+        return ''
+    return str(Gain.of([x for values in known for x in values]))
 
 
 def _all_but_loss(row: Row) -> tuple[Any, ...]:

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import UserValueError
 
 Row = dict[str, Any]
+T = TypeVar('T')
 # What was set of a run, beside its seed; lines of older sweeps have less.
 AXES = ('batch_size', 'lr_factor', 'temperature')
 _DEFAULTS = dict(batch_size=None, lr_factor=1.0)
@@ -67,10 +68,10 @@ def batch_of(row: Row) -> int | None:
 
 
 def grouped(
-    rows: Sequence[Row], by: Callable[[Row], Hashable]
-) -> dict[Any, list[Row]]:
+    rows: Sequence[T], by: Callable[[T], Hashable]
+) -> dict[Any, list[T]]:
     """Rows by what a function says of them, in the order of the first."""
-    found: dict[Any, list[Row]] = {}
+    found: dict[Any, list[T]] = {}
     for row in rows:
         found.setdefault(by(row), []).append(row)
     return found

@@ -42,6 +42,16 @@ def test_a_gap_is_of_seeds_in_pairs():
     ]
 
 
+def test_all_settings_of_two_configs_have_a_line_together():
+    """Of 1, 2, 3 and 7, 8, 9: five degrees, t is 2.5706."""
+    found = gaps([*pair(32), *pair(128, (7.0, 8.0, 9.0))])
+    *_, line = cells(gap_table(found))
+    assert line[2:6] == ['all', '', '', '6 pairs']
+    variance = sum((x - 5) ** 2 for x in (1, 2, 3, 7, 8, 9)) / 5
+    half = 2.5706 * math.sqrt(variance / 6)
+    assert line[8] == f'+5.00 ({5 - half:+.2f} to {5 + half:+.2f})'
+
+
 def test_one_seed_has_no_interval():
     [gap] = gaps(pair()[:2])
     assert gap.val == Gain(1.0)
