@@ -187,7 +187,7 @@ def _by_coupling(
 ) -> None:
     kinds = list(dict.fromkeys(map(_kind_of, pairs)))
     test = next((name for x in pairs for name in x.tests), None)
-    hot = len({x.temperature for x in pairs}) > 1
+    usual = statistics.mode(x.temperature for x in pairs)
     ax.axhline(0, color=PALE, linewidth=1)
     ends: list[Any] = [0.0]
     for kind in kinds:
@@ -212,7 +212,7 @@ def _by_coupling(
                     alpha=0.4,
                 )
             ax.annotate(
-                f'{x.batch}, {x.temperature:g}' if hot else str(x.batch),
+                _set(x, usual),
                 (x.coupling, gain.mean),
                 xytext=_ASIDE[kinds.index(kind) % len(_ASIDE)],
                 textcoords='offset points',
@@ -224,9 +224,15 @@ def _by_coupling(
     what = f'test, {_said(test)}' if test else 'validation'
     ax.set(xlabel='1 - q of InfoNCE, mean over training')
     ax.set(ylabel=plain(f'gain (points), {what}'))
-    also = ' and temperature' if hot else ''
-    ax.set_title(f'gain on InfoNCE at each batch{also}, 95 %')
+    ax.set_title(f'gain on InfoNCE by batch (temperature {usual:g}), 95 %')
     legend(ax)
+
+
+def _set(gap: Gap, usual: float) -> str:
+    """Batch of a pair, and what of it is not as in the others."""
+    rate = f', lr x{gap.lr_factor:g}' if gap.lr_factor != 1 else ''
+    other = gap.temperature != usual
+    return f'{gap.batch}{rate}{f", t {gap.temperature:g}" if other else ""}'
 
 
 def _over_training(

@@ -121,6 +121,14 @@ def test_the_figure_shows_accuracy_by_batch_gain_and_q():
     assert [*curve.get_xdata()] == [12.5, 37.5, 62.5, 87.5]
 
 
+def test_points_say_what_is_set_otherwise():
+    rows = [*pair(32), *pair(128), *pair(16, temperature=0.2)]
+    fig = draw_sweep([*rows, *pair(64, lr_factor=8.0)])
+    said = {x.get_text() for x in fig.axes[1].texts}
+    assert said == {'32', '128', '16, t 0.2', '64, lr x8'}
+    assert '(temperature 0.1)' in fig.axes[1].get_title()
+
+
 def test_the_figure_takes_the_setting_that_validation_chose():
     rows = [
         trained('DCL', batch, temperature=t, val=val, test=test)
