@@ -43,14 +43,7 @@ class ContrastiveRowHead(NoLossModule, BaseModule):
         return functional.view_contrast(views, self.temperature, **kwargs)
 
     def watched(self, pos: Tensor) -> dict[str, functional.Watched]:
-        """What the log should have of this head, beside its loss.
-
-        Args:
-            pos: Of the batch, which the loss is about to be computed of.
-
-        Returns:
-            What :func:`mmdcl.functional.global_means` takes.
-        """
+        """More for the log, of a batch, as ``global_means`` takes it."""
         return {}
 
     @abstractmethod
