@@ -210,6 +210,7 @@ def test_what_measures_speed_runs(part, photos):
     options = [*options, '--rounds', '1']
     if part == 'speed/step.py':
         options += ['--repeats', '1', '--peers', 'mmdcl', 'bare']
+        options += ['model+loss+optimizer+images']
     said = typed(part, photos, *options, instead=instead)
     assert re.search(r'\n\| (mmdcl|dcl_)', said)
 

@@ -72,6 +72,12 @@ def _backbone_config(name: str) -> dict:
     return dict(type='ResNet', depth=int(name.removeprefix('resnet')))
 
 
+def _set_backbone(cfg, name: str) -> None:
+    cfg.model.backbone = _backbone_config(name)
+    cfg.model.neck.in_channels = WIDTH[name]
+    cfg.model.neck.with_avg_pool = True
+
+
 def _backbone(name: str) -> torch.nn.Module:
     from mmpretrain.registry import MODELS
 
@@ -147,10 +153,7 @@ def _runner(
             cfg.default_hooks.pop('views')  # there are no files to read
     if amp:
         cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype='bfloat16')
-    backbone = _backbone_config(args.backbone)
-    cfg.model.backbone = backbone
-    cfg.model.neck.in_channels = WIDTH[args.backbone]
-    cfg.model.neck.with_avg_pool = True
+    _set_backbone(cfg, args.backbone)
     cfg.train_dataloader.update(
         batch_size=args.batch,
         num_workers=args.workers,
@@ -207,6 +210,13 @@ def _lightly_jpegs(args) -> Jpegs:
     return Jpegs(args.jpegs, 50 * args.batch, pipeline)
 
 
+def _two_views(items: list[dict]) -> list[torch.Tensor]:
+    return [
+        torch.stack([item['inputs'][view] for item in items])
+        for view in range(2)
+    ]
+
+
 def _lightly(args, turn: Turn, amp: bool = False) -> None:
     from lightly.loss import NTXentLoss
     from lightly.models.modules import SimCLRProjectionHead
@@ -235,10 +245,7 @@ def _lightly(args, turn: Turn, amp: bool = False) -> None:
         # As mmengine's; the start method of this process is `spawn`.
         multiprocessing_context='fork' if args.workers else None,
         pin_memory=args.device != 'cpu',
-        collate_fn=lambda items: [
-            torch.stack([item['inputs'][view] for item in items])
-            for view in range(2)
-        ],
+        collate_fn=_two_views,
     )
 
     def projected(view: torch.Tensor) -> torch.Tensor:
@@ -307,9 +314,7 @@ def _in_a_loop(
     from mmpretrain.registry import DATASETS, MODELS
 
     cfg = Config.fromfile(OURS)
-    cfg.model.backbone = _backbone_config(args.backbone)
-    cfg.model.neck.in_channels = WIDTH[args.backbone]
-    cfg.model.neck.with_avg_pool = True
+    _set_backbone(cfg, args.backbone)
     preprocessor = MODELS.build(cfg.data_preprocessor).to(args.device)
     model = MODELS.build(cfg.model).to(args.device)
     model.init_weights()
@@ -317,12 +322,7 @@ def _in_a_loop(
     memory = dict(type='InMemory', size=args.size, length=args.batch)
     dataset = DATASETS.build(memory)
     items = [dataset[number] for number in range(args.batch)]
-    batch = dict(
-        inputs=[
-            torch.stack([item['inputs'][view] for item in items])
-            for view in range(2)
-        ]
-    )
+    batch = dict(inputs=_two_views(items))
     views = preprocessor(batch, training=True)['inputs']
     while True:
         turn.step()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .lines import AXES, Row, batch_of, grouped, label
-from .table import markdown, mean, spread
+from .table import markdown, mean, spread, tested
 
 _SAID = dict(batch_size='batch', lr_factor='lr', temperature='temperature')
 
@@ -28,27 +28,25 @@ def spread_table(rows: Sequence[Row]) -> str | None:
     """
     swept = [axis for axis in AXES if len({row[axis] for row in rows}) > 1]
     tests = list(dict.fromkeys(t for row in rows for t in row['test']))
-    if not swept or not any(
-        _range(same, axis, tests)
-        for same in grouped(rows, label).values()
-        for axis in swept
-    ):
-        return None
-    lines = []
+    lines, moves = [], False
     for kind, same in grouped(rows, label).items():
         runs = max(
             grouped(same, _setting).values(), key=lambda x: mean(x, 'val')
         )
+        ranges = [_range(same, axis, tests) for axis in swept]
+        moves |= any(ranges)
         lines.append(
             [
                 kind,
-                *(_value(runs[0], axis) for axis in AXES if axis in swept),
+                *(_value(runs[0], axis) for axis in swept),
                 str(len(runs)),
                 spread([x['val'] for x in runs]),
-                *(_test(runs, test) for test in tests),
-                *(_range(same, axis, tests) for axis in swept),
+                *(tested(runs, test) for test in tests),
+                *ranges,
             ]
         )
+    if not moves:
+        return None
     head = ['config', *(f'best {_SAID[axis]}' for axis in swept), 'seeds']
     head += ['validation', *tests]
     head += [f'spread over {_SAID[axis]}' for axis in swept]
@@ -63,11 +61,6 @@ def _value(row: Row, axis: str) -> str:
     if axis == 'batch_size':
         return str(batch_of(row))
     return ('x' if axis == 'lr_factor' else '') + f'{row[axis]:g}'
-
-
-def _test(runs: Sequence[Row], name: str) -> str:
-    values = [x['test'][name] for x in runs if name in x['test']]
-    return spread(values) if values else ''
 
 
 def _range(same: Sequence[Row], axis: str, tests: Sequence[str]) -> str:

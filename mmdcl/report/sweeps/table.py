@@ -81,7 +81,7 @@ def table(rows: Sequence[Row]) -> str:
                         *cells,
                         ', '.join(str(x['seed']) for x in runs),
                         spread([x['val'] for x in runs]),
-                        *(_test(runs, test) for test in tests),
+                        *(tested(runs, test) for test in tests),
                     ]
                 )
     return markdown(head, lines)
@@ -93,7 +93,8 @@ def _said(row: Row) -> tuple[str, str]:
     return f'{lr:g}' if lr else factor, f'{row["temperature"]:g}'
 
 
-def _test(runs: Sequence[Row], name: str) -> str:
+def tested(runs: Sequence[Row], name: str) -> str:
+    """Of a test metric; how many runs have it, if some lack it."""
     values = [x['test'][name] for x in runs if name in x['test']]
     some = f' ({len(values)})' if len(values) < len(runs) else ''
     return f'{spread(values)}{some}' if values else ''
