@@ -269,7 +269,7 @@ def global_means(
 
 
 def stream_rows(
-    *tensors: Tensor, device: torch.device, tile: int = 8192
+    *tensors: Tensor, device: torch.device, tile: int = 4096
 ) -> Iterator[tuple[Tensor, ...]]:
     """Show every process the rows of all processes, one tile at a time.
 

@@ -1,67 +1,15 @@
 """Nearest neighbours by cosine, exact, in tiles of bounded memory."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .losses import require_positive
+from .products import float32_products, products
 from .unit import normalise
 
-
-def _has_precision(place: Any) -> bool:
-    try:
-        return hasattr(place, 'fp32_precision')
-    except AssertionError:  # how torch 2.1 says no
-        return False
-
-
-@contextmanager
-def _float32_products() -> Iterator[None]:
-    """Full float32 in matrix products, whatever the user chose for the rest.
-
-    TF32 and bfloat16 products confuse neighbours of nearly equal cosine.
-    """
-    backends = (torch.backends.cuda, torch.backends.mkldnn)
-    places: list[Any] = [
-        getattr(backend, 'matmul', None) for backend in backends
-    ]
-    if not all(map(_has_precision, places)):
-        # torch before 2.9
-        chosen = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision('highest')
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(chosen)
-        return
-    before = [p.fp32_precision for p in places]
-    try:
-        for place in places:
-            place.fp32_precision = 'ieee'
-        yield
-    finally:
-        for place, precision in zip(places, before, strict=True):
-            place.fp32_precision = precision
-
-
-# Products smaller than this go through other kernels, which round otherwise.
-_SMALLEST = 32
-
-
-def _cosines(added: Tensor, queries: Tensor, columns: Tensor) -> Tensor:
-    """``(Q, M)`` products whose bits do not depend on ``Q`` or ``M``."""
-    length, width = len(queries), len(columns)
-    queries, columns = (
-        F.pad(x, (0, 0, 0, max(0, _SMALLEST - len(x))))
-        for x in (queries, columns)
-    )
-    if added.ndim:
-        added = F.pad(added, (0, len(columns) - width))
-    return torch.addmm(added, queries, columns.T)[:length, :width]
+_GROUP = 8  # cosines, of which most groups have none of the nearest
 
 
 def order_keys(cosines: Tensor, numbers: Tensor) -> Tensor:
@@ -102,11 +50,63 @@ def _top_keys(cosines: Tensor, numbers: Tensor, k: int) -> Tensor:
     return keys
 
 
+def _few_keys(
+    best: Tensor, cosines: Tensor, numbers: Tensor, k: int
+) -> Tensor | None:
+    """Keys ``(Q, R)`` of a tile, the ``k`` nearest of each query among them.
+
+    Left out is what is below the ``k``-th of ``best``, or, if there are not
+    so many yet, of the maxima of groups of the tile: all but few groups are
+    told by their maximum. On a CPU this takes less than ``topk``.
+
+    Returns:
+        None if many are left, or the tile is cut into no groups. Rows are
+        filled up with the smallest number there is.
+    """
+    size, full = len(numbers) // _GROUP, best.shape[1] == k
+    if size * _GROUP < len(numbers) or not (full or size >= 2 * k):
+        return None
+    groups = cosines.reshape(len(best), _GROUP, size)
+    highest = groups.amax(1)
+    if full:
+        bound = _from_order_keys(best[:, -1:])[0]
+    else:
+        bound = torch.topk(highest, k, sorted=False).values.amin(1, True)
+    rows, places = torch.where(highest >= bound)
+    if len(rows) > highest.numel() // 2:
+        return None
+    found = groups[rows, :, places]
+    inside, part = torch.where(found >= bound[rows])
+    rows, places = rows[inside], places[inside]
+    counts = torch.bincount(rows, minlength=len(best))
+    most = int(counts.max())
+    if most > size:
+        return None
+    nth = torch.arange(len(rows)) - (counts.cumsum(0) - counts)[rows]
+    keys = best.new_full((len(best), most), torch.iinfo(best.dtype).min)
+    number = numbers[part * size + places]
+    keys[rows, nth] = order_keys(found[inside, part], number)
+    return keys
+
+
+def _joined(best: Tensor, cosines: Tensor, numbers: Tensor, k: int) -> Tensor:
+    """Keys ``(Q, <= k)`` of the nearest so far and those of a tile."""
+    new = None
+    if cosines.is_cpu and k > 1 and len(cosines):
+        new = _few_keys(best, cosines, numbers, k)
+    if new is None:
+        new = _top_keys(cosines, numbers, k)
+    if k == 1 and best.shape[1]:
+        return torch.maximum(best, new)
+    both = torch.cat([best, new], dim=1)
+    return torch.topk(both, min(k, both.shape[1])).values
+
+
 def _unit_rows(features: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
     """Rows of length 1; those that are not finite are hidden."""
     rows = normalise(features).float()
     bad = ~rows.sum(1).isfinite()
-    rows = rows.masked_fill(bad[:, None], 0)
+    rows.masked_fill_(bad[:, None], 0)
     return rows, added.masked_fill(bad, -torch.inf)
 
 
@@ -145,9 +145,10 @@ def nearest(
         raise ValueError(f'`k` must be >= 1, got {k}')
     with (
         torch.autocast(queries.device.type, enabled=False),
-        _float32_products(),
+        float32_products(),
     ):
         parts = torch.split(normalise(queries).float(), chunk)
+        many = queries.is_cpu and k > 1  # a support set is asked for one
         best: list[Tensor] = [
             torch.empty((len(x), 0), dtype=torch.long, device=x.device)
             for x in parts
@@ -164,13 +165,8 @@ def nearest(
                 added = added.expand(len(features))
                 columns, added = _unit_rows(features, added)
             for i, part in enumerate(parts):
-                cosines = _cosines(added, part, columns)
-                keys = [best[i], _top_keys(cosines, numbers, k)]
-                if k == 1 and best[i].shape[1]:
-                    best[i] = torch.maximum(*keys)
-                    continue
-                both = torch.cat(keys, dim=1)
-                best[i] = torch.topk(both, min(k, both.shape[1])).values
+                cosines = products(added, part, columns, many)
+                best[i] = _joined(best[i], cosines, numbers, k)
     if total < k:
         raise ValueError(f'k={k} neighbours, but the bank holds only {total}')
     return _from_order_keys(torch.cat(best))
@@ -205,7 +201,7 @@ def knn_scores(
     num_classes: int,
     k: int = 20,
     temperature: float = 0.07,
-    tile: int = 8192,
+    tile: int = 4096,
 ) -> Tensor:
     """Weighted k-nearest-neighbour classification in one call.
 

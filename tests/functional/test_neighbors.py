@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmdcl.functional import knn_scores, nearest
+from mmdcl.functional import knn_scores, nearest, neighbors
 from mmdcl.functional.neighbors import order_keys
 
 
@@ -76,6 +76,64 @@ def test_of_equal_cosines_the_lowest_number_is_nearest(k):
             assert torch.equal(got, want), (tile, chunk)
 
 
+@pytest.mark.parametrize('k', [2, 20, 200])
+@pytest.mark.parametrize('shuffled', [True, False])
+def test_what_is_left_out_of_a_tile_is_none_of_the_nearest(
+    k, shuffled, monkeypatch
+):
+    """As by `topk` of whole tiles: classes in order, equals, rows hidden."""
+    torch.manual_seed(0)
+    bank = torch.randn(8, 1, 16) + torch.randn(8, 625, 16)
+    bank = bank.flatten(0, 1).repeat_interleave(2, 0)[:9984]
+    queries = bank[::70] + torch.randn(143, 16)
+    bank[5000:5100] = torch.nan
+    number = torch.arange(len(bank))
+    if shuffled:
+        bank = bank[torch.randperm(len(bank))]
+    tiles = list(zip(bank.split(2048), number.split(2048), strict=True))
+    found, told = [], neighbors._few_keys
+    for queries[3] in (torch.ones(16), torch.full((16,), torch.nan)):
+        few = []
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                neighbors,
+                '_few_keys',
+                lambda *x, few=few: few.append(told(*x)) or few[-1],
+            )
+            found.append(nearest(queries, tiles, k))
+            assert len(few) == len(tiles)
+            if len(found) == 1 and shuffled:
+                assert sum(x is not None for x in few) > (3 if k < 200 else 0)
+            patch.setattr(neighbors, '_few_keys', lambda *_: None)
+            plain = nearest(queries, tiles, k)
+        known = ~plain[0].isnan()
+        assert torch.equal(found[-1][0][known], plain[0][known])
+        assert torch.equal(found[-1][1][known], plain[1][known])
+    assert found[1][0][3].isnan().all()
+    assert found[1][1].max() < len(bank)
+
+
+def test_products_are_float32_whatever_is_chosen(monkeypatch):
+    """Few CPUs would show it in the result."""
+    queries, bank, labels = data()
+    place = getattr(torch.backends.mkldnn, 'conv', None)
+    if not hasattr(place, 'fp32_precision'):
+        pytest.skip('torch before 2.9 leaves no such choice')
+    seen, conv2d = [], torch.nn.functional.conv2d
+
+    def spy(*args):
+        seen.append(place.fp32_precision)
+        return conv2d(*args)
+
+    monkeypatch.setattr(torch.nn.functional, 'conv2d', spy)
+    place.fp32_precision = 'bf16'
+    try:
+        nearest(queries, [(bank, labels)], 5)
+        assert (seen, place.fp32_precision) == (['ieee'], 'bf16')
+    finally:
+        place.fp32_precision = 'none'
+
+
 def test_a_collapsed_network_has_one_answer():
     same = torch.ones(700, 8)
     for tile in (3, 256, 1000):
@@ -118,9 +176,10 @@ def test_any_length_and_dtype(dtype, scale):
     )
 
 
-def test_a_row_that_is_not_finite_is_nobodys_neighbour():
+@pytest.mark.parametrize('k', [1, 7, 57])
+def test_a_row_that_is_not_finite_is_nobodys_neighbour(k):
     queries, bank, labels = data()
-    expected = knn_scores(queries, bank, labels, 4, 7)
+    expected = knn_scores(queries, bank, labels, 4, k)
     bad = torch.full((3, 6), torch.inf)
     bad[1], bad[2, 1:] = torch.nan, 0
     found = knn_scores(
@@ -128,7 +187,7 @@ def test_a_row_that_is_not_finite_is_nobodys_neighbour():
         torch.cat([bad[:1], bank, bad[1:]]),
         torch.cat([labels[:1], labels, labels[:2]]),
         4,
-        7,
+        k,
     )
     torch.testing.assert_close(found, expected)
 

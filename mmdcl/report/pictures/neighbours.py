@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NEAREST = 10
-_TILE = 8192
+_TILE = 4096
 _CELL = 64  # pixels of an image
 _ACROSS, _DOWN = 84, 100  # from one to the next, with the words below
 _GAP = 30  # after the query
