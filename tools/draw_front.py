@@ -11,6 +11,7 @@ import argparse
 import statistics
 from pathlib import Path
 
+from mmdcl.report.pictures.by_batch import batch_axis, draw_means
 from mmdcl.report.pictures.style import COLOURS, MARKERS, figure, look, save
 from mmdcl.report.sweeps.lines import Row, grouped, read_rows
 
@@ -69,20 +70,9 @@ def draw(results: Path, path: Path) -> None:
             batch: [row['test'][METRIC] for row in rows]
             for batch, rows in runs_of(results, loss).items()
         }
-        beside = 1.02 ** (1 - 2 * number)
-        right.errorbar(
-            [batch * beside for batch in found],
-            [statistics.mean(x) for x in found.values()],
-            [statistics.stdev(x) if len(x) > 1 else 0 for x in found.values()],
-            capsize=2,
-            color=color,
-            marker=MARKERS[number],
-            label=loss,
-        )
-    right.set_xscale('log', base=2)
-    right.set_xticks([*batches], [str(batch) for batch in batches])
-    right.minorticks_off()
-    right.set(xlabel='batch')
+        look = dict(color=color, marker=MARKERS[number], label=loss)
+        draw_means(right, found, 1 - 2 * number, **look)
+    batch_axis(right, [*batches])
     right.set_title('kNN accuracy (%), CIFAR-100, 60 epochs')
     right.legend(loc='lower right')
     save(fig, path)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..runs.facts import accuracy_name
 from ..sweeps.gaps import Gap, gaps
 from ..sweeps.lines import Row, batch_of, grouped
-from ..sweeps.table import best, setting
+from ..sweeps.table import best
+from .by_batch import batch_axis, draw_means
 from .coupling import LOSSES
 from .style import COLOURS, LINES, MARKERS, PALE, figure, legend, look, plain
 
@@ -20,7 +21,6 @@ _PANEL = (4.4, 3.3)  # inches
 Kind = tuple[str, str, str]  # algorithm, loss, and the recipe they are in
 _SEEDS = 3  # whose interval the panel must hold; that of two is endless
 _ASIDE = ((4, 3), (4, -9), (-14, 3), (-14, -9))  # names of points, in points
-_BESIDE = 1.015  # of a batch, that bars of losses do not cover each other
 
 
 @look()
@@ -144,11 +144,8 @@ def _look(kind: Kind, kinds: Sequence[Kind]) -> dict:
 
 def _chosen(rows: Sequence[Row]) -> dict[int, list[Row]]:
     """Of each batch the rows of the setting that validation chose."""
-    found = {}
-    for batch, at in sorted(grouped(rows, batch_of).items()):
-        here = best(at)
-        found[batch] = [row for row in at if setting(row) == here]
-    return found
+    batches = sorted(grouped(rows, batch_of).items())
+    return {batch: best(at) for batch, at in batches}
 
 
 def _by_batch(
@@ -163,21 +160,11 @@ def _by_batch(
             for batch, at in chosen.items()
         }
         values = {batch: x for batch, x in values.items() if x}
-        beside = _BESIDE ** (number - (len(kinds) - 1) / 2)
-        ax.errorbar(
-            [batch * beside for batch in values],
-            [statistics.mean(x) for x in values.values()],
-            [
-                statistics.stdev(x) if len(x) > 1 else 0
-                for x in values.values()
-            ],
-            capsize=2,
-            label=names[kind],
-            **_look(kind, [*kinds]),
-        )
-    ax.set_xscale('log', base=2)
-    ax.set_xticks(batches, [str(x) for x in batches])
-    ax.set(xlabel='batch', ylabel=plain(f'test, {_said(test)} (%)'))
+        beside = number - (len(kinds) - 1) / 2
+        look = _look(kind, [*kinds])
+        draw_means(ax, values, beside, label=names[kind], **look)
+    batch_axis(ax, batches)
+    ax.set(ylabel=plain(f'test, {_said(test)} (%)'))
     ax.set_title('each at its best settings by validation')
     legend(ax)
 

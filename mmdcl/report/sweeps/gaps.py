@@ -62,7 +62,7 @@ class Gap:
         temperature: Of both losses.
         seeds: That both have.
         val: Of validation.
-        tests: Of each test metric that all have.
+        tests: Of each test metric, over the seeds that have it.
         coupling: ``1 - q`` of InfoNCE, mean over training and seeds.
         below: Share of training in which InfoNCE's q is below 0.3.
     """
@@ -112,7 +112,8 @@ def gap_table(found: Sequence[Gap]) -> str:
     """Markdown, a line a pair, and one of all settings of two configs.
 
     The latter takes each pair of runs as one of a sample: the gain where
-    settings are as they are in the sweep.
+    settings are as they are in the sweep. Where some lack a test metric, it
+    says how many have it.
     """
     tests = list(dict.fromkeys(name for gap in found for name in gap.tests))
     head = ['config', 'beside', 'batch', 'lr', 'temperature', 'seeds']
@@ -130,38 +131,29 @@ def gap_table(found: Sequence[Gap]) -> str:
                     '' if gap.coupling is None else f'{gap.coupling:.2f}',
                     '' if gap.below is None else f'{100 * gap.below:.0f} %',
                     str(gap.val),
-                    *(str(gap.tests.get(test, '')) for test in tests),
+                    *(_together([gap], test) for test in tests),
                 ]
             )
         if len(same) > 1:
-            pairs = sum(len(gap.seeds) for gap in same)
-            lines.append(
-                [
-                    *(
-                        name,
-                        reference,
-                        'all',
-                        '',
-                        '',
-                        f'{pairs} pairs',
-                        '',
-                        '',
-                    ),
-                    _together([gap.val for gap in same]),
-                    *(
-                        _together([gap.tests.get(test) for gap in same])
-                        for test in tests
-                    ),
-                ]
-            )
+            pairs = f'{_pairs(same)} pairs'
+            line = [name, reference, 'all', '', '', pairs, '', '']
+            line += [_together(same, test) for test in (None, *tests)]
+            lines.append(line)
     return markdown([*head, *tests], lines)
 
 
-def _together(gains: Sequence[Gain | None]) -> str:
-    known = [gain.values for gain in gains if gain]
-    if len(known) < len(gains):
+def _pairs(same: Sequence[Gap]) -> int:
+    return sum(len(gap.seeds) for gap in same)
+
+
+def _together(same: Sequence[Gap], test: str | None) -> str:
+    """Gain of a test metric, or of validation; of how many, if of some."""
+    gains = [gap.val if test is None else gap.tests.get(test) for gap in same]
+    values = [x for gain in gains if gain for x in gain.values]
+    if not values:
         return ''
-    return str(Gain.of([x for values in known for x in values]))
+    some = f', {len(values)} of them' if len(values) < _pairs(same) else ''
+    return f'{Gain.of(values)}{some}'
 
 
 def _all_but_loss(row: Row) -> tuple[Any, ...]:
@@ -171,11 +163,7 @@ def _all_but_loss(row: Row) -> tuple[Any, ...]:
 
 def _gap(pairs: Sequence[tuple[Row, Row]]) -> Gap:
     run, reference = pairs[0]
-    names = [
-        name
-        for name in run['test']
-        if all(name in row['test'] for pair in pairs for row in pair)
-    ]
+    names = dict.fromkeys(name for run, _ in pairs for name in run['test'])
     qs = [x for _, other in pairs for x in other.get('q') or []]
     return Gap(
         name=label(run),
@@ -188,15 +176,14 @@ def _gap(pairs: Sequence[tuple[Row, Row]]) -> Gap:
         temperature=run['temperature'],
         seeds=tuple(run['seed'] for run, _ in pairs),
         val=Gain.of([run['val'] - other['val'] for run, other in pairs]),
-        tests={
-            name: Gain.of(
-                [
-                    run['test'][name] - other['test'][name]
-                    for run, other in pairs
-                ]
-            )
-            for name in names
-        },
+        tests={name: x for name in names if (x := _gain(pairs, name))},
         coupling=1 - statistics.mean(qs) if qs else None,
         below=sum(q < LOW for q in qs) / len(qs) if qs else None,
     )
+
+
+def _gain(pairs: Sequence[tuple[Row, Row]], name: str) -> Gain | None:
+    """Of a test metric, where both have it."""
+    tests = [(run['test'], other['test']) for run, other in pairs]
+    both = [x[name] - y[name] for x, y in tests if name in x and name in y]
+    return Gain.of(both) if both else None

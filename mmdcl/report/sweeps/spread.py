@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .lines import AXES, Row, batch_of, grouped, label
-from .table import markdown, mean, spread, tested
+from .table import best, markdown, spread, tested
 
 _SAID = dict(batch_size='batch', lr_factor='lr', temperature='temperature')
 
@@ -30,9 +30,7 @@ def spread_table(rows: Sequence[Row]) -> str | None:
     tests = list(dict.fromkeys(t for row in rows for t in row['test']))
     lines, moves = [], False
     for kind, same in grouped(rows, label).items():
-        runs = max(
-            grouped(same, _setting).values(), key=lambda x: mean(x, 'val')
-        )
+        runs = best(same, _setting)
         ranges = [_range(same, axis, tests) for axis in swept]
         moves |= any(ranges)
         lines.append(

@@ -1,7 +1,7 @@
 """The table of a sweep: a line for each setting, the best by validation."""
 
 import statistics
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from .lines import AXES, Row, batch_of, grouped, label
@@ -9,19 +9,21 @@ from .lines import AXES, Row, batch_of, grouped, label
 _HEADS = ('batch', 'lr', 'temperature')
 
 
-def best(rows: Sequence[Row]) -> tuple[Hashable, ...]:
-    """Learning rate and temperature that are best by mean validation.
-
-    Args:
-        rows: Of one config, with the same options and batch.
-    """
-    groups = grouped(rows, setting)
-    return max(groups, key=lambda x: mean(groups[x], 'val'))
-
-
-def setting(row: Row) -> tuple[Any, Any]:
+def setting(row: Row) -> tuple[Any, ...]:
     """What is chosen by validation: factor of the rate, temperature."""
     return row['lr_factor'], row['temperature']
+
+
+def best(
+    rows: Sequence[Row], by: Callable[[Row], Hashable] = setting
+) -> list[Row]:
+    """Those of the setting that is best by mean validation.
+
+    Args:
+        rows: Of one config, with the same options.
+        by: What a setting is.
+    """
+    return max(grouped(rows, by).values(), key=lambda x: mean(x, 'val'))
 
 
 def mean(rows: Sequence[Row], name: str) -> float:
@@ -66,7 +68,7 @@ def table(rows: Sequence[Row]) -> str:
             grouped(same, lambda x: x['batch_size']).items(),
             key=lambda x: x[0] or 0,
         ):
-            chosen = best(at)
+            chosen = setting(best(at)[0])
             for here, runs in sorted(grouped(at, setting).items()):
                 mark = '**' if here == chosen else ''
                 values = (str(batch_of(at[0])), *_said(runs[0]))

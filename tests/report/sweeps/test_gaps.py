@@ -52,6 +52,20 @@ def test_all_settings_of_two_configs_have_a_line_together():
     assert line[8] == f'+5.00 ({5 - half:+.2f} to {5 + half:+.2f})'
 
 
+def test_a_metric_that_some_lack_is_of_the_others():
+    rows = pair()
+    for loss, seed, value in (
+        *(('InfoNCE', 0, 10.0), ('InfoNCE', 1, 20.0), ('InfoNCE', 2, 30.0)),
+        *(('DCL', 0, 12.0), ('DCL', 2, 36.0)),
+    ):
+        [one] = [x for x in rows if (x['loss'], x['seed']) == (loss, seed)]
+        one['test'] = one['test'] | {'linear': value}
+    table = cells(gap_table(gaps([*rows, *pair(64)])))
+    # Of 2 and 6: one degree, t is 12.7062, the error of the mean 2.
+    said = '+4.00 (-21.41 to +29.41), 2 of them'
+    assert [line[-1] for line in table[2:]] == [said, '', said]
+
+
 def test_one_seed_has_no_interval():
     [gap] = gaps(pair()[:2])
     assert gap.val == Gain(1.0)
