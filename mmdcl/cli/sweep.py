@@ -11,7 +11,6 @@ repeated, one that was interrupted is resumed; logs go to OUT/logs. Tables
 import argparse
 import json
 import os
-import statistics
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from itertools import product
@@ -19,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from ..handlers import Handlers
-from ..report.runs.words import duration
 from ..report.sweeps.lines import Row, key, read_rows
 from ..report.sweeps.spread import spread_table
 from ..report.sweeps.table import table
 from .sweep_run import Plan, Processes, RunFailedError, Setting, run_one
+from .sweep_time import Clock, say_cost
 from .terminal.quiet import active, quiet
 
 _STOPPED = 75  # the exit code of what has saved all
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
         rates = _checked(args, [*again, *todo]) if todo or again else {}
         active().forget()
     if args.dry_run:
-        _say_cost(todo, list(rows.values()), args.jobs)
+        say_cost(todo, list(rows.values()), args.jobs)
         return
     try:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -208,13 +207,15 @@ def _run_all(
     )
     processes = Processes()
 
-    def lr_of(one: Setting) -> float | None:
-        if one.lr_factor == 1:
-            return None
-        return rates[one.config] * one.lr_factor
+    def work(one: Setting) -> Row:
+        lr = None
+        if one.lr_factor != 1:
+            lr = rates[one.config] * one.lr_factor
+        with clock.measured(one):
+            return run_one(one, lr, plan, processes, rows.get(one))
 
-    finished: list[Row] = []
-    failed = 0
+    clock = Clock(todo, rows, args.jobs)
+    finished = failed = 0
     pool = ThreadPoolExecutor(args.jobs)
 
     def stop(*_: Any) -> None:
@@ -229,11 +230,7 @@ def _run_all(
     try:
         with pool, book.open('a') as out:
             runs: dict[Future, Setting] = {
-                pool.submit(
-                    run_one,
-                    *(one, lr_of(one), plan, processes, rows.get(one)),
-                ): one
-                for one in todo
+                pool.submit(work, one): one for one in todo
             }
             for done in as_completed(runs):
                 try:
@@ -243,18 +240,17 @@ def _run_all(
                     print(f'error: {error}', flush=True)
                     continue
                 rows[runs[done]] = row
-                finished.append(row)
+                finished += 1
                 print(json.dumps(row), file=out, flush=True)
-                left = len(todo) - len(finished) - failed
                 print(
-                    f'[{len(finished)}/{len(todo)}] {runs[done].text()}: '
+                    f'[{finished}/{len(todo)}] {runs[done].text()}: '
                     f'{args.metric} {row["val"]:.2f} in {row["seconds"]} s'
-                    f'{_left(finished, left, args.jobs)}',
+                    f'{clock.left()}',
                     flush=True,
                 )
     except KeyboardInterrupt:  # what was running has saved, and ended
         print(
-            f'stopped: {len(finished)} of {len(todo)} runs are finished; the '
+            f'stopped: {finished} of {len(todo)} runs are finished; the '
             'same command goes on with the others',
             flush=True,
         )
@@ -262,30 +258,6 @@ def _run_all(
     finally:
         handlers.restore()
     return failed
-
-
-def _left(rows: list[Row], left: int, jobs: int) -> str:
-    if not left:
-        return ''
-    seconds = statistics.mean(row['seconds'] for row in rows) * left / jobs
-    return f'; about {duration(seconds)} left'
-
-
-def _say_cost(todo: list[Setting], rows: list[Row], jobs: int) -> None:
-    """Of the runs that are to do, by those of the same batch if there are."""
-    for one in todo:
-        print(f'  {one.text()}')
-    if todo and not rows:
-        print('no run has finished yet, so how long they take is not known')
-    elif todo:
-        seconds = 0.0
-        for one in todo:
-            like = [x for x in rows if x['batch_size'] == one.batch_size]
-            seconds += statistics.mean(x['seconds'] for x in like or rows)
-        print(
-            f'about {duration(seconds / jobs)}, {jobs} at a time, as the '
-            f'{len(rows)} that are finished took'
-        )
 
 
 def _beware(rows: list[Row]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdcl.cli import sweep, sweep_run
+from mmdcl.cli import sweep, sweep_run, sweep_time
 from mmdcl.cli.main import parse
 from mmdcl.report.sweeps.lines import read_rows
 
@@ -221,6 +221,24 @@ def test_a_dry_run_says_how_long(tools, capsys):
     Path('out/runs.jsonl').write_text(json.dumps(row | dict(seconds=1800)))
     start('a.py', '--dry-run', '--jobs', '2', seeds=('0', '1', '2', '3'))
     assert 'about 45 min, 2 at a time' in capsys.readouterr().out
+
+
+def test_what_is_left_is_of_trainings_and_of_evaluations(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(sweep_time.time, 'time', lambda: now[0])
+    a, b, c, d = (
+        sweep_run.Setting('a.py', (), None, 1.0, 0.1, seed)
+        for seed in range(4)
+    )
+    before = {one: dict(seconds=600) for one in (a, b)}
+    clock = sweep_time.Clock([a, b, c, d], before, 2)
+    for one, seconds, said in (
+        *((a, 10, '10 min'), (c, 280, '2 min'), (b, 30, '2 min')),
+        (d, 5, ''),
+    ):
+        with clock.measured(one):
+            now[0] += seconds
+        assert clock.left() == (said and f'; about {said} left')
 
 
 def test_tables_alone(tools, capsys):
