@@ -69,7 +69,7 @@ def _few_keys(
     groups = cosines.reshape(len(best), _GROUP, size)
     highest = groups.amax(1)
     if full:
-        bound = _from_order_keys(best[:, -1:])[0]
+        bound = _from_order_keys(best.amin(1, True))[0]
     else:
         bound = torch.topk(highest, k, sorted=False).values.amin(1, True)
     rows, places = torch.where(highest >= bound)
@@ -90,7 +90,7 @@ def _few_keys(
 
 
 def _joined(best: Tensor, cosines: Tensor, numbers: Tensor, k: int) -> Tensor:
-    """Keys ``(Q, <= k)`` of the nearest so far and those of a tile."""
+    """Keys ``(Q, <= k)`` of the nearest so far and of a tile, unsorted."""
     new = None
     if cosines.is_cpu and k > 1 and len(cosines):
         new = _few_keys(best, cosines, numbers, k)
@@ -99,7 +99,7 @@ def _joined(best: Tensor, cosines: Tensor, numbers: Tensor, k: int) -> Tensor:
     if k == 1 and best.shape[1]:
         return torch.maximum(best, new)
     both = torch.cat([best, new], dim=1)
-    return torch.topk(both, min(k, both.shape[1])).values
+    return torch.topk(both, min(k, both.shape[1]), sorted=False).values
 
 
 def _unit_rows(features: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,7 +169,7 @@ def nearest(
                 best[i] = _joined(best[i], cosines, numbers, k)
     if total < k:
         raise ValueError(f'k={k} neighbours, but the bank holds only {total}')
-    return _from_order_keys(torch.cat(best))
+    return _from_order_keys(torch.cat(best).sort(1, descending=True).values)
 
 
 def vote(
