@@ -21,7 +21,14 @@ from ..handlers import Handlers
 from ..report.sweeps.lines import Row, key, read_rows
 from ..report.sweeps.spread import spread_table
 from ..report.sweeps.table import table
-from .sweep_run import Plan, Processes, RunFailedError, Setting, run_one
+from .sweep_run import (
+    NoMetricError,
+    Plan,
+    Processes,
+    RunFailedError,
+    Setting,
+    run_one,
+)
 from .sweep_time import Clock, say_cost
 from .terminal.quiet import active, quiet
 
@@ -211,8 +218,12 @@ def _run_all(
         lr = None
         if one.lr_factor != 1:
             lr = rates[one.config] * one.lr_factor
-        with clock.measured(one):
-            return run_one(one, lr, plan, processes, rows.get(one))
+        try:
+            with clock.measured(one):
+                return run_one(one, lr, plan, processes, rows.get(one))
+        except NoMetricError:  # nor will the next one have it
+            processes.stop()
+            raise
 
     clock = Clock(todo, rows, args.jobs)
     finished = failed = 0
@@ -235,6 +246,9 @@ def _run_all(
             for done in as_completed(runs):
                 try:
                     row = done.result()
+                except NoMetricError as error:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    sys.exit(f'error: {error}')
                 except RunFailedError as error:
                     failed += 1
                     print(f'error: {error}', flush=True)

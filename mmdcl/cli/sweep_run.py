@@ -84,6 +84,10 @@ class RunFailedError(RuntimeError):
     """With what the run said last."""
 
 
+class NoMetricError(RunFailedError):
+    """Validation has no such metric, and no other run would have it."""
+
+
 class Processes:
     """Those of a sweep, which end with it."""
 
@@ -134,7 +138,8 @@ def run_one(
         The line.
 
     Raises:
-        RunFailedError: It failed, or logged no such metric.
+        NoMetricError: It logged no such metric.
+        RunFailedError: It failed.
     """
     start = time.time()
     folder = plan.work_dir / setting.name
@@ -217,9 +222,9 @@ def _trained(
     values = [] if run is None else run.series(plan.metric)[1]
     if run is None or not values:
         there = ', '.join(run.metrics if run else ()) or 'none'
-        raise RunFailedError(
-            f'no {plan.metric} in {folder}, validation has {there}; see '
-            '--metric'
+        raise NoMetricError(
+            f'no {plan.metric} in {folder}, validation has {there}: give '
+            '--metric one of these; what is trained is not trained again'
         )
     metrics = folder / 'test.json'
     checkpoint = Path(folder, 'last_checkpoint').read_text()

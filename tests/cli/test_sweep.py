@@ -385,10 +385,12 @@ def test_a_failure_is_told_and_repeated(tools, capsys):
         start('b.py', temperatures=('1',))
 
 
-def test_a_metric_that_is_not_logged(tools, capsys):
-    with pytest.raises(SystemExit, match='all 1 runs failed'):
-        start('a.py', '--metric', 'recall')
-    assert 'no recall in' in capsys.readouterr().out
+def test_a_metric_that_is_not_logged_ends_it_at_once(tools):
+    with pytest.raises(SystemExit, match=r'no recall in .* accuracy/top1:'):
+        start('a.py', '--metric', 'recall', seeds=('0', '1', '2'))
+    assert [call[0] for call in tools] == ['train']
+    start('a.py')
+    assert [call[0] for call in tools] == ['train', 'test']
 
 
 def test_unequal_images_and_commits_are_said(tools, capsys):
