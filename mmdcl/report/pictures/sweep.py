@@ -82,40 +82,40 @@ def _recipes(kinds: Sequence[Kind]) -> list[tuple[str, str]]:
 
 
 def _names(kinds: dict[Kind, list[Row]]) -> dict[Kind, str]:
-    """The loss, and of algorithm and recipe what tells kinds apart.
-
-    A recipe is called by what names of its configs say after their first
-    word, and by what was set beside them; if that is the same of two, by its
-    number. The one of most runs needs no name.
-    """
-    algorithms = list(dict.fromkeys(kind[0] for kind in kinds))
+    """The loss, and of algorithm and recipe what tells kinds apart."""
+    algorithms = grouped(list(kinds), lambda kind: kind[0])
     found = {}
-    for algorithm in algorithms:
-        recipes = grouped(
-            [x for kind in kinds if kind[0] == algorithm for x in kinds[kind]],
-            lambda row: row.get('recipe') or '',
-        )
-        words = {name: _words(rows) for name, rows in recipes.items()}
-        told = {
-            name: ' '.join(
-                word
-                for word in mine
-                if any(word not in other for other in words.values())
-            )
-            for name, mine in words.items()
-        }
-        usual = max(recipes, key=lambda name: len(recipes[name]))
-        for kind in kinds:
-            if kind[0] != algorithm:
-                continue
-            said = told[kind[2]]
-            if list(told.values()).count(said) > 1:
-                said = f'recipe {list(told).index(kind[2]) + 1}'
-            parts = [algorithm if len(algorithms) > 1 else '', kind[1]]
-            if kind[2] != usual:
-                parts.append(said)
-            found[kind] = plain(', '.join(filter(None, parts)))
+    for algorithm, mine in algorithms.items():
+        rows = [row for kind in mine for row in kinds[kind]]
+        recipes = grouped(rows, lambda row: row.get('recipe') or '')
+        told = _recipe_names(recipes)
+        for kind in mine:
+            shown = algorithm if len(algorithms) > 1 else ''
+            parts = filter(None, (shown, kind[1], told[kind[2]]))
+            found[kind] = plain(', '.join(parts))
     return found
+
+
+def _recipe_names(recipes: dict[str, list[Row]]) -> dict[str, str]:
+    """What names of configs say after their first word, and what was set.
+
+    If that is the same of two, their numbers; of most runs nothing.
+    """
+    words = {recipe: _words(rows) for recipe, rows in recipes.items()}
+    told = {
+        recipe: ' '.join(
+            word
+            for word in mine
+            if any(word not in other for other in words.values())
+        )
+        for recipe, mine in words.items()
+    }
+    said = list(told.values())
+    for number, recipe in enumerate(recipes, 1):
+        if said.count(told[recipe]) > 1:
+            told[recipe] = f'recipe {number}'
+    told[max(recipes, key=lambda recipe: len(recipes[recipe]))] = ''
+    return told
 
 
 def _words(rows: Sequence[Row]) -> list[str]:
