@@ -82,15 +82,20 @@ def _recipes(kinds: Sequence[Kind]) -> list[tuple[str, str]]:
 
 
 def _names(kinds: dict[Kind, list[Row]]) -> dict[Kind, str]:
-    """The loss, and of algorithm and recipe what tells kinds apart."""
+    """The loss, and of algorithm and recipe what tells kinds apart.
+
+    Those of most runs need no name.
+    """
     algorithms = grouped(list(kinds), lambda kind: kind[0])
+    runs = {x: sum(len(kinds[y]) for y in algorithms[x]) for x in algorithms}
+    most = [x for x in runs if runs[x] == max(runs.values())]
     found = {}
     for algorithm, mine in algorithms.items():
         rows = [row for kind in mine for row in kinds[kind]]
         recipes = grouped(rows, lambda row: row.get('recipe') or '')
         told = _recipe_names(recipes)
         for kind in mine:
-            shown = algorithm if len(algorithms) > 1 else ''
+            shown = '' if [algorithm] == most else algorithm
             parts = filter(None, (shown, kind[1], told[kind[2]]))
             found[kind] = plain(', '.join(parts))
     return found

@@ -16,9 +16,9 @@ def spread_table(rows: Sequence[Row]) -> str | None:
     The best is of all batches, learning rates and temperatures, by mean
     validation over seeds. A spread is the largest minus the smallest mean of
     the first test metric (of validation, where a run lacks it), over the
-    seeds that all of them have, while nothing but one axis changes; the mean
-    of these, where a grid has several. It says over which values: compare
-    those of the same ones only.
+    seeds that all of them have, while nothing but one axis changes: of what
+    was run at the most values of it, the mean where that is several. It says
+    over which values; compare those of the same ones only.
 
     Args:
         rows: At least one.
@@ -65,24 +65,26 @@ def _range(same: Sequence[Row], axis: str, tests: Sequence[str]) -> str:
     """Of one config; empty if it has one value of the axis alone."""
     others = [name for name in AXES if name != axis]
     told = bool(tests) and all(tests[0] in row['test'] for row in same)
-    found, seen = [], set()
-    for at in grouped(same, lambda x: tuple(x[y] for y in others)).values():
-        values = list(grouped(at, lambda x: x[axis]).values())
-        if len(values) > 1:
-            shared = set.intersection(
-                *({x['seed'] for x in runs} for runs in values)
-            )
-            means = [
-                statistics.mean(
-                    x['test'][tests[0]] if told else x['val']
-                    for x in runs
-                    if x['seed'] in shared or not shared
-                )
-                for runs in values
-            ]
-            found.append(max(means) - min(means))
-            seen |= {_value(runs[0], axis) for runs in values}
-    if not found:
+    grids = [
+        list(grouped(at, lambda x: x[axis]).values())
+        for at in grouped(same, lambda x: tuple(x[y] for y in others)).values()
+    ]
+    most = max(map(len, grids))
+    if most == 1:
         return ''
+    found, seen = [], set()
+    for values in (x for x in grids if len(x) == most):
+        seeds = [{x['seed'] for x in runs} for runs in values]
+        shared = set.intersection(*seeds) or set.union(*seeds)
+        means = [
+            statistics.mean(
+                x['test'][tests[0]] if told else x['val']
+                for x in runs
+                if x['seed'] in shared
+            )
+            for runs in values
+        ]
+        found.append(max(means) - min(means))
+        seen |= {_value(runs[0], axis) for runs in values}
     ends = sorted(seen, key=lambda x: float(x.removeprefix('x')))
     return f'{statistics.mean(found):.2f} ({ends[0]} to {ends[-1]})'

@@ -112,6 +112,22 @@ def test_recipes_and_options_of_a_head_stand_apart():
     assert names == ['DCLW, mild', 'DCLW']  # of the most runs
 
 
+def test_the_algorithm_of_most_runs_needs_no_name():
+    rows = pair()
+    for number, names in (
+        (6, ['SimCLR, InfoNCE', 'SimCLR, DCL', 'NNCLR, InfoNCE']),
+        (2, ['InfoNCE', 'DCL', 'NNCLR, InfoNCE']),
+    ):
+        others = [
+            trained('InfoNCE', algorithm='NNCLR', seed=seed, q=[0.5])
+            for seed in range(number)
+        ]
+        fig = draw_sweep([*rows, *others])
+        said = fig.axes[-1].get_legend().get_texts()
+        told = {f'{name}, batch 32' for name in names}
+        assert {x.get_text() for x in said} == told
+
+
 def test_lines_of_older_sweeps_have_no_gap():
     assert gaps([row(), row(seed=1)]) == []
 

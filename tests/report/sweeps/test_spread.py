@@ -36,6 +36,17 @@ def test_a_spread_is_of_one_axis_while_the_others_stay():
     assert column(rows, 'spread over temperature') == ['3.00 (0.1 to 0.2)', '']
 
 
+def test_a_spread_is_of_what_was_run_at_the_most_values():
+    """At 0.2 two batches differ by less, as they are nearer to each other."""
+    tests = {(16, 0.1): 20, (32, 0.1): 23, (128, 0.1): 27}
+    tests |= {(32, 0.2): 24, (128, 0.2): 25}
+    rows = [
+        trained('DCL', batch, temperature=t, test=test)
+        for (batch, t), test in tests.items()
+    ]
+    assert column(rows, 'spread over batch') == ['7.00 (16 to 128)']
+
+
 def test_a_spread_is_of_the_seeds_that_all_have():
     """Seed 7, of one learning rate alone, would make it wider."""
     rows = [
