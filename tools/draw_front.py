@@ -70,8 +70,8 @@ def draw(results: Path, path: Path) -> None:
             batch: [row['test'][METRIC] for row in rows]
             for batch, rows in runs_of(results, loss).items()
         }
-        look = dict(color=color, marker=MARKERS[number], label=loss)
-        draw_means(right, found, 1 - 2 * number, **look)
+        style = dict(color=color, marker=MARKERS[number], label=loss)
+        draw_means(right, found, 1 - 2 * number, **style)
     batch_axis(right, [*batches])
     right.set_title('kNN accuracy (%), CIFAR-100, 60 epochs')
     right.legend(loc='lower right')

@@ -221,7 +221,7 @@ def _run_all(
         try:
             with clock.measured(one):
                 return run_one(one, lr, plan, processes, rows.get(one))
-        except NoMetricError:  # nor will the next one have it
+        except NoMetricError:  # without it no other run is of use
             processes.stop()
             raise
 

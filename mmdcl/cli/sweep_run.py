@@ -85,7 +85,7 @@ class RunFailedError(RuntimeError):
 
 
 class NoMetricError(RunFailedError):
-    """Validation has no such metric, and no other run would have it."""
+    """Validation has no such metric, by which all runs are compared."""
 
 
 class Processes:

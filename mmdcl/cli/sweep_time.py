@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,12 +25,10 @@ class Clock:
     def __init__(
         self, todo: list[Setting], rows: dict[Any, Row], jobs: int
     ) -> None:
-        self._left = {True: 0, False: 0}
-        for one in todo:
-            self._left[one in rows] += 1
+        self._evaluated = {one for one in todo if one in rows}
+        self._left = Counter(one in self._evaluated for one in todo)
         self._took: dict[bool, list[float]] = {True: [], False: []}
         self._before = [row['seconds'] for row in rows.values()]
-        self._evaluated = {one for one in todo if one in rows}
         self._jobs = jobs
 
     @contextmanager

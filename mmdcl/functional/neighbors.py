@@ -165,7 +165,7 @@ def nearest(
                 added = added.expand(len(features))
                 columns, added = _unit_rows(features, added)
             for i, part in enumerate(parts):
-                cosines = products(added, part, columns, many)
+                cosines = products(added, part, columns, many=many)
                 best[i] = _joined(best[i], cosines, numbers, k)
     if total < k:
         raise ValueError(f'k={k} neighbours, but the bank holds only {total}')

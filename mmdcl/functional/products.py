@@ -52,14 +52,17 @@ def float32_products() -> Iterator[None]:
 
 
 def products(
-    added: Tensor, queries: Tensor, columns: Tensor, many: bool
+    added: Tensor, queries: Tensor, columns: Tensor, *, many: bool
 ) -> Tensor:
     """``(Q, M)`` products whose bits do not depend on ``Q`` or ``M``.
 
     Args:
+        added: To each product: one number, or ``(M,)``.
+        queries: ``(Q, D)`` float32.
+        columns: ``(M, D)`` float32.
         many: Queries are on a CPU, and mostly more than 64. Then products
-            are a convolution of 1 x 1, which is oneDNN's: up to twice as fast
-            as torch's product, MKL's, where that does without AVX-512 (AMD).
+            are a convolution of 1 x 1, which is oneDNN's, and on AMD faster
+            than torch's product, MKL's (``tools/speed/knn.py``).
     """
     length, width = len(queries), len(columns)
     rows = max(_SMALLEST, -(-length // _PARTS) * _PARTS if many else length)

@@ -9,9 +9,14 @@ temperature): `mmdcl.functional.knn_scores`, scikit-learn's
 weights, and faiss' `IndexFlatIP` with our vote. Features are normal around the
 centres of their classes. `agreement` is the share of the same predictions as
 scikit-learn's. Medians of interleaved rounds; the bank is known beforehand.
+`by addmm` and `by topk` are ours without what it does on a CPU alone: products
+by oneDNN, and groups of a tile told by their maximum.
 With `--device cuda` it is there, and so are the queries, for ours and for a
 faiss that was built for it; others stay on the host.
 """
+
+from functools import partial
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -38,6 +43,24 @@ def mmdcl(bank: Tensor, labels: Tensor, queries: Tensor, k: int, device: str):
         return scores.argmax(1).cpu().numpy()
 
     return predict, device
+
+
+def without(part: str, *given):
+    """Ours, with what is as of an accelerator."""
+    from mmdcl.functional import neighbors
+    from mmdcl.functional.products import products
+
+    plain = {
+        'products': lambda *x, many: products(*x, many=False),
+        '_few_keys': lambda *_: None,
+    }
+    predict, on = mmdcl(*given)
+
+    def patched() -> np.ndarray:
+        with patch.object(neighbors, part, plain[part]):
+            return predict()
+
+    return patched, on
 
 
 def sklearn(
@@ -78,6 +101,10 @@ def faiss(bank: Tensor, labels: Tensor, queries: Tensor, k: int, device: str):
 
 # What predicts, and where.
 PEERS = {'mmdcl': mmdcl, 'sklearn': sklearn, 'faiss': faiss}
+ON_A_CPU = {
+    'by addmm': partial(without, 'products'),
+    'by topk': partial(without, '_few_keys'),
+}
 
 
 def main() -> None:
@@ -88,7 +115,8 @@ def main() -> None:
     parser.add_argument('-k', type=int, nargs='+', default=[20, 200])
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
-    names = available(PEERS, sklearn='sklearn', faiss='faiss')
+    known = PEERS if args.device != 'cpu' else PEERS | ON_A_CPU
+    names = available(known, sklearn='sklearn', faiss='faiss')
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
     centres = torch.randn(CLASSES, args.width)
@@ -97,7 +125,7 @@ def main() -> None:
     table = Table('', 'k', 'samples/s', 'accuracy', 'agreement')
     for k in args.k:
         given = *bank, queries, k, args.device
-        built = {name: PEERS[name](*given) for name in names}
+        built = {name: known[name](*given) for name in names}
         peers = {name: predict for name, (predict, _) in built.items()}
         if 'faiss' in peers:
             import faiss as library

@@ -14,7 +14,7 @@ def draw_means(
     ax: 'Axes',
     values: Mapping[int, Sequence[float]],
     beside: float = 0.0,
-    **look: Any,
+    **style: Any,
 ) -> None:
     """A line of means, and bars of the deviation where there are two.
 
@@ -22,14 +22,14 @@ def draw_means(
         ax: Where.
         values: Of the seeds of each batch.
         beside: Places to the right, of several lines.
-        **look: Of the line.
+        **style: Of the line.
     """
     ax.errorbar(
         [batch * _BESIDE**beside for batch in values],
         [statistics.mean(x) for x in values.values()],
         [statistics.stdev(x) if len(x) > 1 else 0 for x in values.values()],
         capsize=2,
-        **look,
+        **style,
     )
 
 

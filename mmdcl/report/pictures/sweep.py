@@ -166,8 +166,8 @@ def _by_batch(
         }
         values = {batch: x for batch, x in values.items() if x}
         beside = number - (len(kinds) - 1) / 2
-        look = _look(kind, [*kinds])
-        draw_means(ax, values, beside, label=names[kind], **look)
+        style = _look(kind, [*kinds])
+        draw_means(ax, values, beside, label=names[kind], **style)
     batch_axis(ax, batches)
     ax.set(ylabel=plain(f'test, {_said(test)} (%)'))
     ax.set_title('each at its best settings by validation')
