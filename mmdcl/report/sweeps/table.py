@@ -7,6 +7,7 @@ from typing import Any
 from .lines import AXES, Row, batch_of, grouped, label
 
 _HEADS = ('batch', 'lr', 'temperature')
+_SEEDS = 3  # of which a mean is not one lucky seed
 
 
 def setting(row: Row) -> tuple[Any, ...]:
@@ -19,11 +20,17 @@ def best(
 ) -> list[Row]:
     """Those of the setting that is best by mean validation.
 
+    One that has fewer seeds than another, and fewer than three, is not
+    compared: the best of many single runs is mostly luck.
+
     Args:
         rows: Of one config, with the same options.
         by: What a setting is.
     """
-    return max(grouped(rows, by).values(), key=lambda x: mean(x, 'val'))
+    found = grouped(rows, by).values()
+    enough = min(_SEEDS, max(map(len, found)))
+    known = [runs for runs in found if len(runs) >= enough]
+    return max(known, key=lambda x: mean(x, 'val'))
 
 
 def mean(rows: Sequence[Row], name: str) -> float:

@@ -1,5 +1,7 @@
 """What is chosen, by what, and how it is told."""
 
+import pytest
+
 from mmdcl.report.sweeps.table import table
 from tests.report.sweeps.rows import cells, row, trained
 
@@ -36,6 +38,15 @@ def test_the_best_is_that_of_the_mean_over_seeds():
     rows = [row(seed=0, val=99), row(seed=1, val=1)]
     rows += [row(temperature=0.2, seed=seed, val=51) for seed in (0, 1)]
     assert cells(table(rows))[3][1] == '**0.2**'
+
+
+@pytest.mark.parametrize(
+    ('seeds', 'said'), [(1, '0.2'), (2, '0.2'), (3, '**0.2**')]
+)
+def test_the_best_of_fewer_seeds_takes_three(seeds, said):
+    rows = [row(seed=seed, val=50) for seed in range(5)]
+    rows += [row(temperature=0.2, seed=x, val=60) for x in range(seeds)]
+    assert cells(table(rows))[3][1] == said
 
 
 def test_before_training_and_other_options_have_their_lines():
