@@ -10,17 +10,17 @@ from ..sweeps.gaps import Gap, gaps
 from ..sweeps.lines import Row, batch_of, grouped
 from ..sweeps.table import best
 from .by_batch import batch_axis, draw_means
+from .by_coupling import draw_gains
 from .coupling import LOSSES
-from .style import COLOURS, LINES, MARKERS, PALE, figure, legend, look, plain
+from .style import COLOURS, LINES, MARKERS, figure, legend, look, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PANEL = (4.4, 3.3)  # inches
+_PANEL = (4.4, 3.8)  # inches
 Kind = tuple[str, str, str]  # algorithm, loss, and the recipe they are in
-_SEEDS = 3  # whose interval the panel must hold; that of two is endless
-_ASIDE = ((4, 3), (4, -9), (-14, 3), (-14, -9))  # names of points, in points
+Setup = tuple[str, str]  # algorithm and recipe
 
 
 @look()
@@ -43,12 +43,18 @@ def draw_sweep(rows: Sequence[Row]) -> 'Figure | None':
     kinds = grouped(known, _kind)
     pairs = [x for x in gaps(known) if x.coupling is not None]
     coupled = {kind: x for kind, x in kinds.items() if any(map(_q, x))}
-    names = _names(kinds)
+    asides = _asides(kinds)
+    names = {
+        (algorithm, loss, recipe): _joined(before, loss, after)
+        for algorithm, loss, recipe in kinds
+        for before, after in [asides[algorithm, recipe]]
+    }
+    setups = {setup: _joined(*aside) for setup, aside in asides.items()}
     panels: list[Any] = []
     if len({batch_of(row) for row in known}) > 1:
         panels.append(lambda ax: _by_batch(ax, kinds, names))
     if pairs:
-        panels.append(lambda ax: _by_coupling(ax, pairs, names))
+        panels.append(lambda ax: _by_coupling(ax, pairs, names, setups))
     if coupled:
         panels.append(lambda ax: _over_training(ax, coupled, names))
     if not panels:
@@ -71,20 +77,16 @@ def _q(row: Row) -> list[float]:
     return row.get('q') or []
 
 
-def _said(metric: str | None) -> str:
-    return accuracy_name(metric or '')
-
-
 def _recipes(kinds: Sequence[Kind]) -> list[tuple[str, str]]:
     """Algorithms with their recipes, SimCLR's first."""
     found = dict.fromkeys((kind[0], kind[2]) for kind in kinds)
     return sorted(found, key=lambda x: x[0] != 'SimCLR')
 
 
-def _names(kinds: dict[Kind, list[Row]]) -> dict[Kind, str]:
-    """The loss, and of algorithm and recipe what tells kinds apart.
+def _asides(kinds: dict[Kind, list[Row]]) -> dict[Setup, tuple[str, str]]:
+    """What tells algorithms and recipes apart; those of most runs need none.
 
-    Those of most runs need no name.
+    It stands before and after the loss.
     """
     algorithms = grouped(list(kinds), lambda kind: kind[0])
     runs = {x: sum(len(kinds[y]) for y in algorithms[x]) for x in algorithms}
@@ -93,12 +95,14 @@ def _names(kinds: dict[Kind, list[Row]]) -> dict[Kind, str]:
     for algorithm, mine in algorithms.items():
         rows = [row for kind in mine for row in kinds[kind]]
         recipes = grouped(rows, lambda row: row.get('recipe') or '')
-        told = _recipe_names(recipes)
-        for kind in mine:
-            shown = '' if [algorithm] == most else algorithm
-            parts = filter(None, (shown, kind[1], told[kind[2]]))
-            found[kind] = plain(', '.join(parts))
+        shown = '' if [algorithm] == most else algorithm
+        for recipe, told in _recipe_names(recipes).items():
+            found[algorithm, recipe] = shown, told
     return found
+
+
+def _joined(*parts: str) -> str:
+    return plain(', '.join(filter(None, parts)))
 
 
 def _recipe_names(recipes: dict[str, list[Row]]) -> dict[str, str]:
@@ -169,62 +173,22 @@ def _by_batch(
         style = _look(kind, [*kinds])
         draw_means(ax, values, beside, label=names[kind], **style)
     batch_axis(ax, batches)
-    ax.set(ylabel=plain(f'test, {_said(test)} (%)'))
+    ax.set(ylabel=plain(f'test, {accuracy_name(test or "")} (%)'))
     ax.set_title('each at its best settings by validation')
     legend(ax)
 
 
 def _by_coupling(
-    ax: 'Axes', pairs: Sequence[Gap], names: dict[Kind, str]
+    ax: 'Axes',
+    pairs: Sequence[Gap],
+    names: dict[Kind, str],
+    setups: dict[Setup, str],
 ) -> None:
-    kinds = list(dict.fromkeys(map(_kind_of, pairs)))
-    test = next((name for x in pairs for name in x.tests), None)
-    usual = statistics.mode(x.temperature for x in pairs)
-    ax.axhline(0, color=PALE, linewidth=1)
-    ends: list[Any] = [0.0]
-    for kind in kinds:
-        mine = [x for x in pairs if _kind_of(x) == kind]
-        style = dict(_look(kind, kinds), linestyle='')
-        gains = [x.tests.get(test, x.val) for x in mine]
-        ax.plot(
-            [x.coupling for x in mine],
-            [gain.mean for gain in gains],
-            label=names[kind],
-            **style,
-        )
-        for x, gain in zip(mine, gains, strict=True):
-            if len(x.seeds) >= _SEEDS:
-                ends += [gain.low, gain.high]
-            ends.append(gain.mean)
-            if gain.low is not None:
-                ax.plot(
-                    [x.coupling] * 2,
-                    [gain.low, gain.high],
-                    color=style['color'],
-                    alpha=0.4,
-                )
-            ax.annotate(
-                _set(x, usual),
-                (x.coupling, gain.mean),
-                xytext=_ASIDE[kinds.index(kind) % len(_ASIDE)],
-                textcoords='offset points',
-                fontsize=7,
-                color=PALE,
-            )
-    margin = 0.15 * (max(ends) - min(ends)) or 1
-    ax.set_ylim(min(ends) - margin, max(ends) + margin)
-    what = f'test, {_said(test)}' if test else 'validation'
-    ax.set(xlabel='1 - q of InfoNCE, mean over training')
-    ax.set(ylabel=plain(f'gain (points), {what}'))
-    ax.set_title(f'gain on InfoNCE by batch (temperature {usual:g}), 95 %')
-    legend(ax)
-
-
-def _set(gap: Gap, usual: float) -> str:
-    """Batch of a pair, and what of it is not as in the others."""
-    rate = f', lr x{gap.lr_factor:g}' if gap.lr_factor != 1 else ''
-    other = gap.temperature != usual
-    return f'{gap.batch}{rate}{f", t {gap.temperature:g}" if other else ""}'
+    found = grouped(pairs, _kind_of)
+    looks = {names[kind]: _look(kind, [*names]) for kind in found}
+    draw_gains(
+        ax, {names[kind]: x for kind, x in found.items()}, looks, setups
+    )
 
 
 def _over_training(

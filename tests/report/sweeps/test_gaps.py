@@ -151,12 +151,19 @@ def test_the_figure_shows_accuracy_by_batch_gain_and_q():
     assert [*curve.get_xdata()] == [12.5, 37.5, 62.5, 87.5]
 
 
-def test_points_say_what_is_set_otherwise():
+def test_points_say_their_batch_and_what_is_set_otherwise():
     rows = [*pair(32), *pair(128), *pair(16, temperature=0.2)]
     fig = draw_sweep([*rows, *pair(64, lr_factor=8.0)])
-    said = {x.get_text() for x in fig.axes[1].texts}
-    assert said == {'32', '128', '16, t 0.2', '64, lr x8'}
-    assert '(temperature 0.1)' in fig.axes[1].get_title()
+    panel = fig.axes[1]
+    lines = {}
+    for text in panel.texts:
+        lines.setdefault(text.get_position()[1], []).append(text.get_text())
+    assert [*lines.values()] == [
+        *(['t 0.1', '32', '128'], ['t 0.2', '16'], ['lr x8', '64'])
+    ]
+    full, others = panel.get_lines()[1:3]
+    assert (len(full.get_xdata()), len(others.get_xdata())) == (2, 2)
+    assert others.get_markerfacecolor() == 'none'
 
 
 def test_the_figure_takes_the_setting_that_validation_chose():
