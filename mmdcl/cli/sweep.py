@@ -13,7 +13,6 @@ import json
 import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..handlers import Handlers
 from ..report.sweeps.lines import Row, key, read_rows
 from ..report.sweeps.spread import spread_table
 from ..report.sweeps.table import table
+from .sweep_grid import as_done, merged, one_name_each, settings_of
 from .sweep_run import (
     NoMetricError,
     Plan,
@@ -36,29 +36,6 @@ _STOPPED = 75  # the exit code of what has saved all
 _UNEQUAL = 1.05  # of the images that runs saw
 
 
-def options_of(grid: list[str]) -> list[tuple[str, ...]]:
-    """All combinations of the values, each as ``('key=value', ...)``."""
-    axes = []
-    for axis in grid:
-        name, equals, values = axis.partition('=')
-        if not (name and equals and values):
-            sys.exit(f'error: --grid {axis}: expected KEY=VALUE,VALUE')
-        axes.append([f'{name}={value}' for value in _values(values)])
-    return list(product(*axes))
-
-
-def _values(text: str) -> list[str]:
-    """At commas that are in no brackets."""
-    found, depth = [''], 0
-    for letter in text:
-        depth += (letter in '([{') - (letter in ')]}')
-        if letter == ',' and not depth:
-            found.append('')
-        else:
-            found[-1] += letter
-    return found
-
-
 def run(args: argparse.Namespace) -> None:
     """Compare as the flags say; see ``mmdcl.cli.sweep_flags``."""
     book = args.out / 'runs.jsonl'
@@ -67,8 +44,8 @@ def run(args: argparse.Namespace) -> None:
     rows = {key(row): row for row in read_rows(book, mend=not args.dry_run)}
     if not args.configs and not rows:
         sys.exit(f'error: {book} has no line; give configs to compare')
-    _one_name_each(args, rows)
-    settings = _settings(args)
+    one_name_each(args, rows)
+    settings = as_done(settings_of(args), rows, args)
     done = [x for x in settings if x in rows]
     todo = [x for x in settings if x not in rows]
     again = [x for x in done if args.linear and not _has_linear(rows[x])]
@@ -98,35 +75,6 @@ def run(args: argparse.Namespace) -> None:
     _write(list(rows.values()), args.out)
     if failed:
         sys.exit(f'error: {failed} runs failed; run again to repeat them')
-
-
-def _settings(args: argparse.Namespace) -> list[Setting]:
-    return [
-        Setting(config, options, batch, factor, temperature, seed)
-        for seed, temperature, factor, batch, options, config in product(
-            dict.fromkeys(args.seeds),
-            dict.fromkeys(args.temperatures),
-            dict.fromkeys(args.lr_factors),
-            dict.fromkeys(args.batch_sizes or [None]),
-            options_of(args.grid),
-            dict.fromkeys(str(Path(x)) for x in args.configs),
-        )
-    ]
-
-
-def _one_name_each(args: argparse.Namespace, rows: dict) -> None:
-    """Folders and lines of the table are named by the config's name."""
-    configs = [str(Path(x)) for x in args.configs]
-    configs += [row['config'] for row in rows.values()]
-    by_name = {Path(config).stem: config for config in reversed(configs)}
-    for config in configs:
-        first = by_name[Path(config).stem]
-        if config != first:
-            sys.exit(
-                f'error: {first} and {config} would share a work_dir and a '
-                f'line of {args.out}/table.md; rename one, or give another '
-                '--out and --work-dir'
-            )
 
 
 def _has_linear(row: Row) -> bool:
@@ -159,16 +107,11 @@ def _checked(
 ) -> dict[str, float]:
     """Learning rates of configs; what is wrong with one ends it here."""
     from ..config_parts import part
-    from ..configs import find_config
-    from .configuration import option_values, read_config
-    from .settings import check_settings, merge_options
+    from .settings import check_settings
 
     found = {}
     for config, options in dict.fromkeys((x.config, x.options) for x in todo):
-        cfg = read_config(find_config(config))
-        given = dict(option.split('=', 1) for option in options)
-        temperature = {'model.head.temperature': '0.1'}
-        merge_options(cfg, option_values(given | temperature) or {})
+        cfg = merged(config, options)
         check_settings(cfg)
         lr = part(cfg, 'optim_wrapper', 'optimizer').get('lr')
         if lr is None and args.lr_factors != [1.0]:

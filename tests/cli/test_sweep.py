@@ -7,6 +7,7 @@ import pytest
 
 from mmdcl.cli import sweep, sweep_run, sweep_time
 from mmdcl.cli.main import parse
+from mmdcl.cli.sweep_grid import options_of
 from mmdcl.report.sweeps.lines import read_rows
 
 CONFIG = """
@@ -26,14 +27,14 @@ SCALES = 'auto_scale_lr = dict(base_batch_size=32)'
 
 
 def test_grid():
-    assert sweep.options_of(['x=1,2', 'y=3']) == [
+    assert options_of(['x=1,2', 'y=3']) == [
         ('x=1', 'y=3'),
         ('x=2', 'y=3'),
     ]
-    assert sweep.options_of([]) == [()]
-    assert sweep.options_of(['x=[1,(2,3)],4']) == [('x=[1,(2,3)]',), ('x=4',)]
+    assert options_of([]) == [()]
+    assert options_of(['x=[1,(2,3)],4']) == [('x=[1,(2,3)]',), ('x=4',)]
     with pytest.raises(SystemExit, match='expected KEY=VALUE'):
-        sweep.options_of(['x'])
+        options_of(['x'])
 
 
 def test_names_are_short_and_of_one_run_each():
@@ -125,7 +126,7 @@ def tools(monkeypatch, tmp_path):
 def start(*flags, temperatures=('0.1',), seeds=('0',)):
     words = ['--temperatures', *temperatures, '--seeds', *seeds]
     words += ['--work-dir', 'work']
-    sweep.run(parse('sweep', [*flags, *words, '--out', 'out']))
+    sweep.run(parse('sweep', [*words, *flags, '--out', 'out']))
 
 
 def rows():
@@ -183,6 +184,28 @@ def test_rates_follow_the_batch_and_factors(tools, capsys):
     start(*flags, '--fast')
     start(*flags, '--fast', '--dry-run')
     assert not tools
+
+
+@pytest.mark.parametrize(
+    ('first', 'then', 'left'),
+    [
+        ([], ['--batch-sizes', '16', '32'], [16]),
+        (['--batch-sizes', '32'], [], []),
+        ([], ['--batch-sizes', '32', '--seeds', '0', '1'], [32]),
+        (['--batch-sizes', '32', '--gpus', '2'], ['--gpus', '2'], [None]),
+    ],
+)
+def test_a_batch_of_the_config_is_one_run(tools, first, then, left):
+    """If the config's learning rate is for the batch of all processes."""
+    start('a.py', *first)
+    tools.clear()
+    start('a.py', *then)
+    trained = [call for call in tools if call[0] == 'train']
+    batches = [option(x, 'train_dataloader.batch_size') for x in trained]
+    assert batches == left
+    lines = Path('out/table.md').read_text().splitlines()
+    batches = {row['batch'] for row in rows()}
+    assert len(lines) == 3 + len(batches)  # head, rule, before training
 
 
 def test_what_batches_and_factors_need_is_said_first(tools, tmp_path):

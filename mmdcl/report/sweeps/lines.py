@@ -67,6 +67,11 @@ def batch_of(row: Row) -> int | None:
     return row.get('batch') or row['batch_size']
 
 
+def on_axis(row: Row, axis: str) -> Any:
+    """Where a run is on one of ``AXES``, however its batch was set."""
+    return batch_of(row) if axis == 'batch_size' else row[axis]
+
+
 def grouped(
     rows: Sequence[T], by: Callable[[T], Hashable]
 ) -> dict[Any, list[T]]:

@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from .lines import AXES, Row, batch_of, grouped, label
-from .table import best, markdown, spread, tested
+from .lines import AXES, Row, batch_of, grouped, label, on_axis
+from .table import best, markdown, setting, spread, tested
 
 _SAID = dict(batch_size='batch', lr_factor='lr', temperature='temperature')
 
@@ -26,7 +26,9 @@ def spread_table(rows: Sequence[Row]) -> str | None:
     Returns:
         None if no config was run at two settings.
     """
-    swept = [axis for axis in AXES if len({row[axis] for row in rows}) > 1]
+    swept = [
+        axis for axis in AXES if len({on_axis(row, axis) for row in rows}) > 1
+    ]
     tests = list(dict.fromkeys(t for row in rows for t in row['test']))
     lines, moves = [], False
     for kind, same in grouped(rows, label).items():
@@ -52,22 +54,27 @@ def spread_table(rows: Sequence[Row]) -> str | None:
 
 
 def _setting(row: Row) -> tuple[Any, ...]:
-    return tuple(row[axis] for axis in AXES)
+    return batch_of(row), *setting(row)
 
 
 def _value(row: Row, axis: str) -> str:
+    value = on_axis(row, axis)
     if axis == 'batch_size':
-        return str(batch_of(row))
-    return ('x' if axis == 'lr_factor' else '') + f'{row[axis]:g}'
+        return str(value)
+    return ('x' if axis == 'lr_factor' else '') + f'{value:g}'
 
 
 def _range(same: Sequence[Row], axis: str, tests: Sequence[str]) -> str:
     """Of one config; empty if it has one value of the axis alone."""
     others = [name for name in AXES if name != axis]
+
+    def fixed(row: Row) -> tuple[Any, ...]:
+        return tuple(on_axis(row, name) for name in others)
+
     told = bool(tests) and all(tests[0] in row['test'] for row in same)
     grids = [
-        list(grouped(at, lambda x: x[axis]).values())
-        for at in grouped(same, lambda x: tuple(x[y] for y in others)).values()
+        list(grouped(at, lambda x: on_axis(x, axis)).values())
+        for at in grouped(same, fixed).values()
     ]
     most = max(map(len, grids))
     if most == 1:

@@ -4,15 +4,15 @@ import statistics
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from .lines import AXES, Row, batch_of, grouped, label
+from .lines import AXES, Row, batch_of, grouped, label, on_axis
 
 _HEADS = ('batch', 'lr', 'temperature')
 _SEEDS = 3  # of which a mean is not one lucky seed
 
 
 def setting(row: Row) -> tuple[Any, ...]:
-    """What is chosen by validation: factor of the rate, temperature."""
-    return row['lr_factor'], row['temperature']
+    """What is chosen by validation: learning rate, temperature."""
+    return row['lr_factor'], row.get('lr') or 0, row['temperature']
 
 
 def best(
@@ -64,7 +64,7 @@ def table(rows: Sequence[Row]) -> str:
     """
     tests = list(dict.fromkeys(t for row in rows for t in row['test']))
     shown = [
-        len({row[axis] for row in rows}) > 1 or axis == 'temperature'
+        len({on_axis(row, axis) for row in rows}) > 1 or axis == 'temperature'
         for axis in AXES
     ]
     axes = [x for x, there in zip(_HEADS, shown, strict=True) if there]
@@ -72,7 +72,7 @@ def table(rows: Sequence[Row]) -> str:
     lines = _before(rows, len(axes), len(tests))
     for kind, same in grouped(rows, label).items():
         for _, at in sorted(
-            grouped(same, lambda x: x['batch_size']).items(),
+            grouped(same, batch_of).items(),
             key=lambda x: x[0] or 0,
         ):
             chosen = setting(best(at)[0])

@@ -78,6 +78,14 @@ def test_each_batch_has_its_best_of_rates_and_temperatures():
     ]
 
 
+def test_one_batch_is_one_line_however_it_was_set():
+    rows = [trained('DCL', 32, seed=seed, lr=0.03) for seed in (0, 1)]
+    rows[0]['batch_size'] = None  # the config's own
+    rows.append(trained('DCL', 32, seed=2, lr=0.06))
+    _, _, *lines = cells(table(rows))
+    assert [line[2] for line in lines] == ['0, 1', '2']
+
+
 def test_a_test_that_some_runs_lack_is_counted():
     rows = [row(seed=0), row(seed=1)]
     rows[0]['test'] = {'top1': 50.0, 'linear/top1': 40.0}
