@@ -45,7 +45,9 @@ def run(args: argparse.Namespace) -> None:
     if not args.configs and not rows:
         sys.exit(f'error: {book} has no line; give configs to compare')
     one_name_each(args, rows)
-    settings = as_done(settings_of(args), rows, args)
+    with quiet():
+        settings = as_done(settings_of(args), rows, args)
+        active().forget()
     done = [x for x in settings if x in rows]
     todo = [x for x in settings if x not in rows]
     again = [x for x in done if args.linear and not _has_linear(rows[x])]

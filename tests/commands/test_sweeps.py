@@ -44,6 +44,9 @@ def test_two_losses_at_a_batch(place):
     assert (out / 'sweep.png').stat().st_size > 10_000
     again = typed(CONV4, place, *options, instead={CONV4: few})
     assert '2 runs done, 0 to do' in again
+    more = few.replace('16', '16 32')
+    told = typed(CONV4, place, *options, '--dry-run', instead={CONV4: more})
+    assert told.startswith('2 runs done, 2 to do\n')  # nobody else spoke
 
 
 @pytest.mark.parametrize(('part', 'runs'), [(BATCHES, 12), (TEMPERATURES, 6)])
