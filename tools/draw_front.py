@@ -3,78 +3,93 @@
     python tools/draw_front.py results/cifar100_conv4 docs/front.png
 
 Left, `q` in training with InfoNCE, the mean over seeds: the factor by which
-InfoNCE multiplies the gradient of each anchor; with DCL it is 1. Right, the
-accuracy that both losses led to at each batch.
+InfoNCE multiplies the gradient of each anchor; with DCL it is 1. Beside it,
+the accuracy that both losses led to at each batch, for each temperature.
 """
 
 import argparse
 import statistics
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmdcl.report.pictures.by_batch import batch_axis, draw_means
 from mmdcl.report.pictures.style import COLOURS, MARKERS, figure, look, save
 from mmdcl.report.sweeps.lines import Row, grouped, read_rows
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 CONFIGS = {
     'InfoNCE': 'simclr_conv4_1xb32_cifar100',
     'DCL': 'dcl_conv4_1xb32_cifar100',
 }
-SET = dict(temperature=0.07, lr_factor=1.0, options=[])
+SET = dict(lr_factor=1.0, options=[])
+TEMPERATURES = (0.07, 0.1)
 METRIC = 'k20/accuracy/top1'
 INFO_NCE, DCL = COLOURS[1], COLOURS[0]
 
 
-def runs_of(results: Path, loss: str) -> dict[int, list[Row]]:
+def runs_of(
+    results: Path, loss: str, temperature: float
+) -> dict[int, list[Row]]:
     """Those of all seeds, by batch."""
+    same = dict(SET, temperature=temperature)
     found = [
         row
         for row in read_rows(results / 'runs.jsonl', mend=False)
         if Path(row['config']).stem == CONFIGS[loss]
-        and all(row[name] == value for name, value in SET.items())
+        and all(row[name] == value for name, value in same.items())
     ]
     return dict(sorted(grouped(found, lambda row: row['batch']).items()))
 
 
-@look()
-def draw(results: Path, path: Path) -> None:
-    fig, (left, right) = figure(1, 2, panel=(4.4, 3.1))
-    batches = runs_of(results, 'InfoNCE')
+def draw_coupling(ax: 'Axes', batches: dict[int, list[Row]]) -> None:
     for number, (batch, rows) in enumerate(batches.items()):
         q = [
             statistics.mean(parts)
             for parts in zip(*(row['q'] for row in rows), strict=True)
         ]
-        left.plot(
+        ax.plot(
             [100 * (part + 0.5) / len(q) for part in range(len(q))],
             q,
             color=INFO_NCE,
             alpha=(number + 1) / len(batches),
         )
-        left.annotate(
+        ax.annotate(
             f'{batch}',
             (100, q[-1]),
             xytext=(2, -3),
             textcoords='offset points',
             fontsize=8,
         )
-    left.axhline(1, color=DCL, linewidth=2)
-    left.text(50, 0.96, 'DCL, at any batch', color=DCL, ha='center', va='top')
-    left.text(20, 0.1, 'InfoNCE, by batch', color=INFO_NCE)
-    left.set(xlabel='training (%)', xlim=(0, 108), ylim=(0, 1.05))
-    left.set_title("q: the gradient of an image, as a share of DCL's")
+    ax.axhline(1, color=DCL, linewidth=2)
+    ax.text(50, 0.96, 'DCL, at any batch', color=DCL, ha='center', va='top')
+    said = f'InfoNCE, temperature {TEMPERATURES[0]}, by batch'
+    ax.text(4, 0.06, said, color=INFO_NCE)
+    ax.set(xlabel='training (%)', xlim=(0, 112), ylim=(0, 1.05))
 
-    for number, (loss, color) in enumerate(
-        (('DCL', DCL), ('InfoNCE', INFO_NCE))
-    ):
-        found = {
-            batch: [row['test'][METRIC] for row in rows]
-            for batch, rows in runs_of(results, loss).items()
-        }
-        style = dict(color=color, marker=MARKERS[number], label=loss)
-        draw_means(right, found, 1 - 2 * number, **style)
-    batch_axis(right, [*batches])
-    right.set_title('kNN accuracy (%), CIFAR-100, 60 epochs')
-    right.legend(loc='lower right')
+
+@look()
+def draw(results: Path, path: Path) -> None:
+    fig, (left, *right) = figure(1, 3, panel=(3.4, 3.1))
+    draw_coupling(left, runs_of(results, 'InfoNCE', TEMPERATURES[0]))
+    left.set_title("q: InfoNCE's gradient over DCL's")
+    for ax, temperature in zip(right, TEMPERATURES, strict=True):
+        batches: set[int] = set()
+        for number, (loss, color) in enumerate(
+            (('DCL', DCL), ('InfoNCE', INFO_NCE))
+        ):
+            found = {
+                batch: [row['test'][METRIC] for row in rows]
+                for batch, rows in runs_of(results, loss, temperature).items()
+            }
+            style = dict(color=color, marker=MARKERS[number], label=loss)
+            draw_means(ax, found, 1 - 2 * number, **style)
+            batches |= found.keys()
+        batch_axis(ax, sorted(batches))
+        ax.set_title(f'kNN accuracy (%), temperature {temperature}')
+    right[1].sharey(right[0])
+    right[1].legend(loc='lower right')
     save(fig, path)
 
 
