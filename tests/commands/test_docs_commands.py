@@ -19,7 +19,6 @@ from tests.commands.documented import (
     split,
     typed,
 )
-from tests.commands.test_upstream_tools import upstream
 
 DIGITS = 'dcl_resnet18_1xb128_digits'
 FOLDER = 'dcl_resnet50_1xb64_images --data-root FOLDER'
@@ -109,26 +108,15 @@ def test_images_without_labels(photos):
     assert logged(photos / 'deep-run', 'features/rank_me')
 
 
-@pytest.mark.parametrize('tool', ['mmdcl', 'mmpretrain'])
-def test_a_config_that_inherits_ours(photos, tool):
+def test_a_config_that_inherits_ours(photos):
     photos.joinpath('mine.py').write_text(block(MINE))
-    options = ['--work-dir', tool, '--cfg-options', *SMALL, *VALIDATED]
+    options = ['--work-dir', 'mine', '--cfg-options', *SMALL, *VALIDATED]
     options.append('train_dataloader.persistent_workers=False')
-    if tool == 'mmdcl':
-        typed(
-            'mine.py --data-root FOLDER --auto',
-            photos,
-            *options,
-            instead=PHOTOS,
-        )
-    else:
-        for split_ in ('train', 'val'):
-            name = f'{split_}_dataloader.dataset.data_root'
-            options.append(f'{name}=photos')
-        run(['python', upstream('mmpretrain'), 'mine.py', *options], photos)
-    cfg = Config.fromfile(photos / tool / 'mine.py')
+    words = 'mine.py --data-root FOLDER --auto'
+    typed(words, photos, *options, instead=PHOTOS)
+    cfg = Config.fromfile(photos / 'mine/mine.py')
     assert cfg.model.head.temperature == 0.2
-    assert len(logged(photos / tool, 'loss')) == 3
+    assert len(logged(photos / 'mine', 'loss')) == 3
 
 
 def test_launchers_of_openmmlab(tmp_path):
@@ -185,6 +173,7 @@ def test_memory_that_is_kept(tmp_path):
     assert 'Done.' in said
 
 
+NUMBERS = 'mmdcl report, numbers'
 SPEED = {
     'speed/loss.py': ({'256 1024 4096': '8'}, []),
     'speed/views.py': ({'FOLDER_OF_JPEGS': 'photos'}, ['--batch', '2']),
@@ -193,7 +182,7 @@ SPEED = {
     'speed/knn.py': ({}, ['--bank', '200', '--queries', '4', '-k', '3']),
     'speed/startup.py': ({}, ['--peers', 'mmdcl --help', 'import mmdcl']),
     'speed/quality.py': ({}, ['--configs', DIGITS, '--steps', '11']),
-    'speed/report.py': ({}, ['--epochs', '1']),
+    'speed/report.py': ({}, ['--epochs', '1', '--peers', NUMBERS]),
 }
 
 

@@ -60,6 +60,7 @@ def peers(place: Path) -> dict[str, Callable[[], float]]:
 def main() -> None:
     parser = flags(__doc__, rounds=5)
     parser.add_argument('--epochs', type=int, default=15)
+    parser.add_argument('--peers', nargs='+', choices=peers(Path()))
     args = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = str(args.threads)
     table = Table('', 's', 'MB')
@@ -68,10 +69,11 @@ def main() -> None:
         demo = ['-m', 'mmdcl', 'demo', '--no-report', '--work-dir', 'run']
         option = f'train_cfg.max_epochs={args.epochs}'
         seconds([*demo, '--cfg-options', option], place)
+        timed = peers(place)
         found: dict[str, list[float]] = {}
         for _ in range(args.rounds):
-            for name, run in peers(place).items():
-                found.setdefault(name, []).append(run())
+            for name in args.peers or timed:
+                found.setdefault(name, []).append(timed[name]())
         sizes = {
             'mmdcl report': place / 'run/report.html',
             'mmdcl report, numbers': place / 'numbers.html',
