@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 DIGITS = 'dcl_resnet18_1xb128_digits'
 MINE = f"_base_ = __import__('mmdcl').config_path({DIGITS!r})\n"
+MINE += 'model = dict(head=dict(temperature=0.2))\n'
 SMALL = ['train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=256']
 SMALL += ['default_hooks.logger.interval=1']
 SMALL += ['default_hooks.checkpoint.interval=1']
@@ -134,12 +135,17 @@ def test_the_small_commands(shell, tmp_path):
     assert re.search(r'^training .* works', said, re.M)
 
 
-def test_mmpretrain_trains_a_config_that_inherits_ours(shell, tmp_path):
+@pytest.mark.parametrize('by', ['mmdcl', 'mmpretrain'])
+def test_a_project_inherits_a_config(shell, tmp_path, by):
     tmp_path.joinpath('mine.py').write_text(MINE)
-    find = 'import mmpretrain; print(mmpretrain.__path__[0])'
-    found = shell(tmp_path, 'python', '-W', 'ignore', '-c', find)
-    tool = Path(found.splitlines()[-1], '.mim/tools/train.py')
-    shell(tmp_path, 'python', tool, 'mine.py', '--cfg-options', *SMALL)
+    words = ['mmdcl', 'train']
+    if by == 'mmpretrain':
+        find = 'import mmpretrain; print(mmpretrain.__path__[0])'
+        found = shell(tmp_path, 'python', '-W', 'ignore', '-c', find)
+        tool = Path(found.splitlines()[-1], '.mim/tools/train.py')
+        words = ['python', tool]
+    shell(tmp_path, *words, 'mine.py', '--cfg-options', *SMALL)
     work_dir = tmp_path / 'work_dirs/mine'
     assert len(logged(work_dir, 'npc_multiplier')) == 2  # 256 images of 128
     assert work_dir.joinpath('epoch_1.pth').is_file()
+    assert 'temperature=0.2' in work_dir.joinpath('mine.py').read_text()

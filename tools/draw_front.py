@@ -23,22 +23,22 @@ CONFIGS = {
     'InfoNCE': 'simclr_conv4_1xb32_cifar100',
     'DCL': 'dcl_conv4_1xb32_cifar100',
 }
-SET = dict(lr_factor=1.0, options=[])
 TEMPERATURES = (0.07, 0.1)
 METRIC = 'k20/accuracy/top1'
 INFO_NCE, DCL = COLOURS[1], COLOURS[0]
 
 
 def runs_of(
-    results: Path, loss: str, temperature: float
+    rows: list[Row], loss: str, temperature: float
 ) -> dict[int, list[Row]]:
     """Those of all seeds, by batch."""
-    same = dict(SET, temperature=temperature)
     found = [
         row
-        for row in read_rows(results / 'runs.jsonl', mend=False)
+        for row in rows
         if Path(row['config']).stem == CONFIGS[loss]
-        and all(row[name] == value for name, value in same.items())
+        and row['temperature'] == temperature
+        and row['lr_factor'] == 1
+        and not row['options']
     ]
     return dict(sorted(grouped(found, lambda row: row['batch']).items()))
 
@@ -69,25 +69,29 @@ def draw_coupling(ax: 'Axes', batches: dict[int, list[Row]]) -> None:
     ax.set(xlabel='training (%)', xlim=(0, 112), ylim=(0, 1.05))
 
 
+def draw_accuracy(ax: 'Axes', rows: list[Row], temperature: float) -> None:
+    for number, (loss, color) in enumerate(
+        (('DCL', DCL), ('InfoNCE', INFO_NCE))
+    ):
+        batches = runs_of(rows, loss, temperature)
+        found = {
+            batch: [row['test'][METRIC] for row in same]
+            for batch, same in batches.items()
+        }
+        style = dict(color=color, marker=MARKERS[number], label=loss)
+        draw_means(ax, found, 1 - 2 * number, **style)
+    batch_axis(ax, [*batches])
+    ax.set_title(f'kNN accuracy (%), temperature {temperature}')
+
+
 @look()
 def draw(results: Path, path: Path) -> None:
+    rows = read_rows(results / 'runs.jsonl', mend=False)
     fig, (left, *right) = figure(1, 3, panel=(3.4, 3.1))
-    draw_coupling(left, runs_of(results, 'InfoNCE', TEMPERATURES[0]))
+    draw_coupling(left, runs_of(rows, 'InfoNCE', TEMPERATURES[0]))
     left.set_title("q: InfoNCE's gradient over DCL's")
     for ax, temperature in zip(right, TEMPERATURES, strict=True):
-        batches: set[int] = set()
-        for number, (loss, color) in enumerate(
-            (('DCL', DCL), ('InfoNCE', INFO_NCE))
-        ):
-            found = {
-                batch: [row['test'][METRIC] for row in rows]
-                for batch, rows in runs_of(results, loss, temperature).items()
-            }
-            style = dict(color=color, marker=MARKERS[number], label=loss)
-            draw_means(ax, found, 1 - 2 * number, **style)
-            batches |= found.keys()
-        batch_axis(ax, sorted(batches))
-        ax.set_title(f'kNN accuracy (%), temperature {temperature}')
+        draw_accuracy(ax, rows, temperature)
     right[1].sharey(right[0])
     right[1].legend(loc='lower right')
     save(fig, path)

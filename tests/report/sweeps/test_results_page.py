@@ -1,6 +1,5 @@
 """The tables of docs/results.md are those of the study's lines."""
 
-import json
 import math
 import re
 import statistics
@@ -8,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mmdcl.report.sweeps.lines import read_rows
+
 ROOT = Path(__file__).parents[3]
 LOSSES = {'InfoNCE': 'simclr', 'DCL': 'dcl', 'DCLW': 'dclw'}
 KNN, LINEAR = 'k20/accuracy/top1', 'linear/top1'
 # Student's t at 97.5 %, by seeds.
-T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}
+T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 NUMBER = re.compile(r'[+-]?\d+(?:\.\d+)?')
 
 
@@ -20,14 +21,14 @@ def lines() -> dict[tuple, dict[int, dict]]:
     """Runs by config, batch and temperature, then by seed."""
     found: dict[tuple, dict[int, dict]] = {}
     book = ROOT / 'results/cifar100_conv4/runs.jsonl'
-    for row in map(json.loads, book.read_text().splitlines()):
-        if not row.get('options') and row['lr_factor'] == 1:
+    for row in read_rows(book, mend=False):
+        if not row['options'] and row['lr_factor'] == 1:
             place = row['config'], row['batch'], row['temperature']
             found.setdefault(place, {})[row['seed']] = row
     return found
 
 
-def table(head: str) -> list[dict[str, list[str]]]:
+def table(head: str) -> list[dict[str, str]]:
     """Rows of the first table after some words, as cells by column."""
     page = ROOT.joinpath('docs/results.md').read_text()
     _, after = page.split(head)
