@@ -89,6 +89,9 @@ def _config():
 def _model(args, turn: Turn, fast: bool = False) -> None:
     from mmpretrain.registry import MODELS
 
+    from mmdcl.engine.bfloat16 import computes_bfloat16
+
+    low = fast and computes_bfloat16('cpu')
     cfg = _config()
     cfg.model.channels_last = fast
     cfg.model.data_preprocessor = None
@@ -101,7 +104,7 @@ def _model(args, turn: Turn, fast: bool = False) -> None:
     views = [torch.randn(args.batch, 3, 32, 32) for _ in range(2)]
     while True:
         turn.step()
-        with torch.autocast('cpu', torch.bfloat16, enabled=fast):
+        with torch.autocast('cpu', torch.bfloat16, enabled=low):
             loss = model.loss(views, None)['loss']
         loss.backward()
         optimizer.step()

@@ -17,8 +17,8 @@ def spread_table(rows: Sequence[Row]) -> str | None:
     validation over seeds. A spread is the largest minus the smallest mean of
     the first test metric (of validation, where a run lacks it), over the
     seeds that all of them have, while nothing but one axis changes: of what
-    was run at the most values of it, the mean where that is several. It says
-    over which values; compare those of the same ones only.
+    was run at the most values of it, the mean where several settings were run
+    at the same ones. It says over which; compare those of the same ones only.
 
     Args:
         rows: At least one.
@@ -38,7 +38,7 @@ def spread_table(rows: Sequence[Row]) -> str | None:
         lines.append(
             [
                 kind,
-                *(_value(runs[0], axis) for axis in swept),
+                *(_said(on_axis(runs[0], axis), axis) for axis in swept),
                 str(len(runs)),
                 spread([x['val'] for x in runs]),
                 *(tested(runs, test) for test in tests),
@@ -57,8 +57,7 @@ def _setting(row: Row) -> tuple[Any, ...]:
     return batch_of(row), *setting(row)
 
 
-def _value(row: Row, axis: str) -> str:
-    value = on_axis(row, axis)
+def _said(value: float, axis: str) -> str:
     if axis == 'batch_size':
         return str(value)
     return ('x' if axis == 'lr_factor' else '') + f'{value:g}'
@@ -71,15 +70,16 @@ def _range(same: Sequence[Row], axis: str, tests: Sequence[str]) -> str:
     def fixed(row: Row) -> tuple[Any, ...]:
         return tuple(on_axis(row, name) for name in others)
 
+    same = [row for row in same if on_axis(row, axis) is not None]
     told = bool(tests) and all(tests[0] in row['test'] for row in same)
     grids = [
         list(grouped(at, lambda x: on_axis(x, axis)).values())
         for at in grouped(same, fixed).values()
     ]
-    most = max(map(len, grids))
+    most = max(map(len, grids), default=1)
     if most == 1:
         return ''
-    found, seen = [], set()
+    found: dict[tuple[float, ...], list[float]] = {}
     for values in (x for x in grids if len(x) == most):
         seeds = [{x['seed'] for x in runs} for runs in values]
         shared = set.intersection(*seeds) or set.union(*seeds)
@@ -91,7 +91,10 @@ def _range(same: Sequence[Row], axis: str, tests: Sequence[str]) -> str:
             )
             for runs in values
         ]
-        found.append(max(means) - min(means))
-        seen |= {_value(runs[0], axis) for runs in values}
-    ends = sorted(seen, key=lambda x: float(x.removeprefix('x')))
-    return f'{statistics.mean(found):.2f} ({ends[0]} to {ends[-1]})'
+        over = tuple(sorted(on_axis(runs[0], axis) for runs in values))
+        found.setdefault(over, []).append(max(means) - min(means))
+    return ', '.join(
+        f'{statistics.mean(ranges):.2f} ({_said(over[0], axis)} to '
+        f'{_said(over[-1], axis)})'
+        for over, ranges in sorted(found.items())
+    )

@@ -47,6 +47,18 @@ def test_a_spread_is_of_what_was_run_at_the_most_values():
     assert column(rows, 'spread over batch') == ['7.00 (16 to 128)']
 
 
+def test_spreads_over_other_values_stand_apart():
+    """One batch was run at a lower rate, the other at a higher one."""
+    tests = {(256, 0.125): 20, (256, 1.0): 23, (32, 1.0): 25, (32, 8.0): 24}
+    rows = [
+        trained('DCL', batch, lr_factor=factor, test=test)
+        for (batch, factor), test in tests.items()
+    ]
+    assert column(rows, 'spread over lr') == [
+        '3.00 (x0.125 to x1), 1.00 (x1 to x8)'
+    ]
+
+
 def test_a_spread_is_of_the_seeds_that_all_have():
     """Seed 7, of one learning rate alone, would make it wider."""
     rows = [
@@ -59,6 +71,14 @@ def test_a_spread_is_of_the_seeds_that_all_have():
 def test_without_a_test_it_is_of_validation():
     rows = [trained('DCL', batch, val=batch) for batch in (16, 32)]
     rows[0]['test'] = {}
+    assert column(rows, 'spread over batch') == ['16.00 (16 to 32)']
+
+
+def test_lines_of_older_sweeps_do_not_say_their_batch():
+    rows = [trained('DCL', batch, test=batch) for batch in (16, 32)]
+    older = trained('DCL', test=90, temperature=0.2)
+    rows.append(older | dict(batch=None, batch_size=None))
+    rows.append(rows[-1] | dict(temperature=0.1, seed=1))
     assert column(rows, 'spread over batch') == ['16.00 (16 to 32)']
 
 
