@@ -6,24 +6,42 @@ import statistics
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from mmdcl.report.sweeps.lines import read_rows
 
 ROOT = Path(__file__).parents[3]
 LOSSES = {'InfoNCE': 'simclr', 'DCL': 'dcl', 'DCLW': 'dclw'}
 KNN, LINEAR = 'k20/accuracy/top1', 'linear/top1'
-# Student's t at 97.5 %, by seeds.
-T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 NUMBER = re.compile(r'[+-]?\d+(?:\.\d+)?')
+# Rows of what was set otherwise: configs, batch and factor of the rate.
+CONV4 = 'simclr_conv4_1xb32_cifar100', 'dcl_conv4_1xb32_cifar100'
+OTHERWISE = {
+    'batch 32, learning rate x 1/8': (CONV4, 32, 0.125),
+    'batch 32, learning rate x 8': (CONV4, 32, 8),
+    'batch 256, learning rate x 1/8': (CONV4, 256, 0.125),
+    'batch 32, half the colour jitter, no grey': (
+        ('simclr_mild', 'dcl_mild'),
+        32,
+        1,
+    ),
+    'batch 32, NNCLR and NNCLR + DCL': (
+        ('nnclr_conv4_1xb32_cifar100', 'nnclr-dcl_conv4_1xb32_cifar100'),
+        32,
+        1,
+    ),
+}
 
 
-def lines() -> dict[tuple, dict[int, dict]]:
-    """Runs by config, batch and temperature, then by seed."""
+def lines(study: str = 'cifar100_conv4') -> dict[tuple, dict[int, dict]]:
+    """Runs by config, batch, rate and temperature, then by seed."""
     found: dict[tuple, dict[int, dict]] = {}
-    book = ROOT / 'results/cifar100_conv4/runs.jsonl'
+    book = ROOT / 'results' / study / 'runs.jsonl'
     for row in read_rows(book, mend=False):
-        if not row['options'] and row['lr_factor'] == 1:
-            place = row['config'], row['batch'], row['temperature']
+        if not row['options']:
+            config = Path(row['config']).stem
+            rate = row['batch'], row['lr_factor']
+            place = config, *rate, row['temperature']
             found.setdefault(place, {})[row['seed']] = row
     return found
 
@@ -50,11 +68,31 @@ def spread(values: list[float]) -> list[float]:
 
 
 def gain(values: list[float]) -> list[float]:
+    """With 95 % of Student's t."""
     if len(values) == 1:
         return values
     mean, deviation = spread(values)
-    half = T[len(values)] * deviation / math.sqrt(len(values))
+    t = stats.t.ppf(0.975, len(values) - 1)
+    half = t * deviation / math.sqrt(len(values))
     return [mean, mean - half, mean + half]
+
+
+def accuracies(runs: dict[int, dict], metric: str) -> dict[int, float]:
+    """Of the seeds that have it; ``validation`` all have."""
+    return {
+        seed: (run['test'] | {'validation': run['val']})[metric]
+        for seed, run in runs.items()
+        if metric in run['test'] or metric == 'validation'
+    }
+
+
+def gains(base: dict[int, float], other: dict[int, float]) -> list[float]:
+    return [value - base[seed] for seed, value in other.items()]
+
+
+def says(text: str, expected: list[float], where: str, within=0.051) -> None:
+    written = [float(x) for x in NUMBER.findall(text)]
+    assert written == pytest.approx(expected, abs=within), f'{where}: {text}'
 
 
 @pytest.mark.parametrize(
@@ -74,27 +112,20 @@ def test_tables_by_batch(head, temperature, metric, batches):
         batch = int(row.pop('batch'))
         runs = {
             loss: everything[
-                f'{name}_conv4_1xb32_cifar100', batch, temperature
+                f'{name}_conv4_1xb32_cifar100', batch, 1, temperature
             ]
             for loss, name in LOSSES.items()
             if loss in row
         }
         found = {
-            loss: {
-                seed: run['test'][metric]
-                for seed, run in by_seed.items()
-                if metric in run['test']
-            }
-            for loss, by_seed in runs.items()
+            loss: accuracies(by_seed, metric) for loss, by_seed in runs.items()
         }
         base = found['InfoNCE']
         q = [statistics.mean(run['q']) for run in runs['InfoNCE'].values()]
         expected = {'1 - q': [1 - statistics.mean(q)]}
         for loss, by_seed in found.items():
             expected[loss] = spread([*by_seed.values()])
-            expected[f'gain of {loss}'] = gain(
-                [value - base[seed] for seed, value in by_seed.items()]
-            )
+            expected[f'gain of {loss}'] = gain(gains(base, by_seed))
         seeds = [len(by_seed) for by_seed in found.values()]
         # One number stands for losses that all have as many.
         if len({*seeds}) == 1 and ',' not in row['seeds']:
@@ -102,8 +133,70 @@ def test_tables_by_batch(head, temperature, metric, batches):
         assert row.pop('seeds') == ', '.join(map(str, seeds))
         for column, text in row.items():
             within = 0.0051 if column == '1 - q' else 0.051
-            written = [float(x) for x in NUMBER.findall(text)]
-            where = f'batch {batch}, {column}: {text}'
-            assert written == pytest.approx(expected[column], abs=within), (
-                where
+            where = f'batch {batch}, {column}'
+            says(text, expected[column], where, within)
+
+
+def test_what_was_set_otherwise():
+    everything = lines()
+    rows = {
+        row.pop(''): row
+        for row in table('With one thing set otherwise')
+        if 'pairs' not in row['seeds']
+    }
+    assert rows.keys() == OTHERWISE.keys()
+    for name, (configs, *setting) in OTHERWISE.items():
+        row = rows[name]
+        base, other = (
+            everything[(config, *setting, 0.07)] for config in configs
+        )
+        assert row['seeds'] == str(len(base)) == str(len(other))
+        chosen, *tested = (
+            [accuracies(runs, metric) for runs in (base, other)]
+            for metric in ('validation', KNN)
+        )
+        means = [statistics.mean(x.values()) for x in chosen]
+        says(row['validation: InfoNCE, DCL'], means, f'{name}, validation')
+        for column, found in zip(
+            ('test: InfoNCE', 'DCL'), *tested, strict=True
+        ):
+            says(row[column], spread([*found.values()]), f'{name}, {column}')
+        found = gain(gains(*tested[0]))
+        says(row['gain of DCL'], found, f'{name}, gain')
+
+
+def test_all_pairs_of_the_recipe():
+    everything = lines()
+    found = [
+        each
+        for (config, *setting), runs in everything.items()
+        if config == CONV4[0]
+        for each in gains(
+            accuracies(runs, KNN),
+            accuracies(everything[(CONV4[1], *setting)], KNN),
+        )
+    ]
+    [row] = [
+        row
+        for row in table('With one thing set otherwise')
+        if 'pairs' in row['seeds']
+    ]
+    assert row['seeds'] == f'{len(found)} pairs'
+    says(row['gain of DCL'], gain(found), 'all pairs')
+
+
+def test_cifar10():
+    """Whose rows are metrics."""
+    found = lines('cifar10_conv4')
+    base, other = (
+        found[f'{name}_conv4_1xb32_cifar10', 32, 1, 0.07]
+        for name in ('simclr', 'dcl')
+    )
+    rows = table('CIFAR-10 with the same network')
+    for row, metric in zip(rows, ('validation', KNN, LINEAR), strict=True):
+        runs = [accuracies(x, metric) for x in (base, other)]
+        for column, values in zip(('InfoNCE', 'DCL'), runs, strict=True):
+            says(
+                row[column], spread([*values.values()]), f'{metric}, {column}'
             )
+        says(row['gain of DCL'], gain(gains(*runs)), f'{metric}, gain')
