@@ -1,0 +1,4 @@
+# SimCLR with the decoupled contrastive loss, rates of simclr_warmup.py.
+_base_ = './simclr_warmup.py'
+
+model = dict(head=dict(type='mmdcl.DCLHead'))
