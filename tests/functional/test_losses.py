@@ -53,6 +53,26 @@ def test_weight_averages_to_one_and_falls_with_similarity():
     assert (weight.diff() < 0).all()
 
 
+def test_weights_lengthen_the_pull_of_a_batch():
+    """In the mean over pairs of positive cosines, along the sphere."""
+    torch.manual_seed(0)
+    anchors = torch.randn(64, 16).double()
+    others = anchors + torch.rand(64, 1) * torch.randn(64, 16)
+    unit = torch.nn.functional.normalize
+    pos = (unit(anchors) * unit(others)).sum(dim=1)
+    assert pos.min() > 0
+
+    def pull(weight):
+        x = unit(anchors).requires_grad_()
+        cosines = (unit(x) * unit(others)).sum(dim=1)
+        dcl(cosines, torch.zeros(64), 0.1, weight).sum().backward()
+        return x.grad.norm(dim=1).mean()
+
+    for sigma in (0.1, 0.5, 2.0):
+        weight = von_mises_fisher_weight(pos, sigma=sigma)
+        assert pull(weight) > 1.01 * pull(None)
+
+
 def test_weight_is_one_for_infinite_sigma_and_stable_for_tiny_sigma():
     pos, _ = rows()
     torch.testing.assert_close(
