@@ -20,6 +20,16 @@ OTHERWISE = {
     'batch 32, learning rate x 1/8': (CONV4, 32, 0.125),
     'batch 32, learning rate x 8': (CONV4, 32, 8),
     'batch 256, learning rate x 1/8': (CONV4, 256, 0.125),
+    'batch 256, 10 epochs of warm-up': (
+        ('simclr_warmup', 'dcl_warmup'),
+        256,
+        1,
+    ),
+    'batch 32, 10 epochs of warm-up': (
+        ('simclr_warmup', 'dcl_warmup'),
+        32,
+        1,
+    ),
     'batch 32, half the colour jitter, no grey': (
         ('simclr_mild', 'dcl_mild'),
         32,
