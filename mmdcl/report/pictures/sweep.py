@@ -108,22 +108,25 @@ def _joined(*parts: str) -> str:
 def _recipe_names(recipes: dict[str, list[Row]]) -> dict[str, str]:
     """What names of configs say after their first word, and what was set.
 
-    If that is the same of two, their numbers; of most runs nothing.
+    Of most runs nothing, of others what those do not say, or else what any
+    other does not. If that is the same of two, their numbers.
     """
     words = {recipe: _words(rows) for recipe, rows in recipes.items()}
-    told = {
-        recipe: ' '.join(
+    usual = max(recipes, key=lambda recipe: len(recipes[recipe]))
+    told = {}
+    for recipe, mine in words.items():
+        new = [word for word in mine if word not in words[usual]]
+        others = [
             word
             for word in mine
             if any(word not in other for other in words.values())
-        )
-        for recipe, mine in words.items()
-    }
+        ]
+        told[recipe] = ' '.join(new or others)
     said = list(told.values())
     for number, recipe in enumerate(recipes, 1):
         if said.count(told[recipe]) > 1:
             told[recipe] = f'recipe {number}'
-    told[max(recipes, key=lambda recipe: len(recipes[recipe]))] = ''
+    told[usual] = ''
     return told
 
 
@@ -137,7 +140,10 @@ def _words(rows: Sequence[Row]) -> list[str]:
 
 
 def _beside_loss(row: Row) -> list[str]:
-    return [x for x in row['options'] if not x.startswith('model.head.')]
+    """The last name of what was set, and its value."""
+    options = [x for x in row['options'] if not x.startswith('model.head.')]
+    settings = (option.partition('=') for option in options)
+    return [f'{key.split(".")[-1]}={value}' for key, _, value in settings]
 
 
 def _look(kind: Kind, kinds: Sequence[Kind]) -> dict:

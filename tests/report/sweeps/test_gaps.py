@@ -128,6 +128,24 @@ def test_the_algorithm_of_most_runs_needs_no_name():
         assert {x.get_text() for x in said} == told
 
 
+def test_recipes_are_called_by_what_the_usual_one_does_not_say():
+    usual = 'simclr_conv4_1xb32_cifar100.py'
+    option = 'optim_wrapper.type=OptimWrapper'
+    rows = [
+        trained('InfoNCE', seed=seed, q=[0.5]) | dict(config=usual)
+        for seed in range(3)
+    ]
+    for config, options in (('simclr_mild.py', []), (usual, [option])):
+        other = trained('InfoNCE', recipe=f'{config} {options}', q=[0.5])
+        rows.append(other | dict(config=config, options=options))
+    fig = draw_sweep(rows)
+    said = [x.get_text() for x in fig.axes[-1].get_legend().get_texts()]
+    assert said == [
+        *('InfoNCE, batch 32', 'InfoNCE, mild, batch 32'),
+        'InfoNCE, type=OptimWrapper, batch 32',
+    ]
+
+
 def test_lines_of_older_sweeps_have_no_gap():
     assert gaps([row(), row(seed=1)]) == []
 
