@@ -13,6 +13,7 @@ from mmdcl.report.sweeps.lines import read_rows
 ROOT = Path(__file__).parents[3]
 LOSSES = {'InfoNCE': 'simclr', 'DCL': 'dcl', 'DCLW': 'dclw'}
 KNN, LINEAR = 'k20/accuracy/top1', 'linear/top1'
+BATCHES = [16, 32, 64, 128, 256]
 NUMBER = re.compile(r'[+-]?\d+(?:\.\d+)?')
 # Rows of what was set otherwise: configs, batch and factor of the rate.
 CONV4 = 'simclr_conv4_1xb32_cifar100', 'dcl_conv4_1xb32_cifar100'
@@ -108,9 +109,9 @@ def says(text: str, expected: list[float], where: str, within=0.051) -> None:
 @pytest.mark.parametrize(
     ('head', 'temperature', 'metric', 'batches'),
     [
-        ('Temperature 0.07 for all:', 0.07, KNN, [16, 32, 64, 128, 256]),
-        ('\nTemperature 0.1:', 0.1, KNN, [16, 32, 64, 128, 256]),
-        ('A linear classifier on', 0.07, LINEAR, [16, 32, 64, 128, 256]),
+        ('Temperature 0.07 for all:', 0.07, KNN, BATCHES),
+        ('\nTemperature 0.1:', 0.1, KNN, BATCHES),
+        ('A linear classifier on', 0.07, LINEAR, BATCHES),
         ('\nThe same at temperature 0.1:', 0.1, LINEAR, [16, 64, 256]),
     ],
     ids=['kNN at 0.07', 'kNN at 0.1', 'linear at 0.07', 'linear at 0.1'],
@@ -210,3 +211,72 @@ def test_cifar10():
                 row[column], spread([*values.values()]), f'{metric}, {column}'
             )
         says(row['gain of DCL'], gain(gains(*runs)), f'{metric}, gain')
+
+
+def said(pattern: str) -> list[float]:
+    """Numbers in the group of the one passage of the page that fits."""
+    page = ROOT.joinpath('docs/results.md').read_text()
+    [passage] = re.findall(pattern, ' '.join(page.split()))
+    return [float(x) for x in NUMBER.findall(passage)]
+
+
+def test_pairs_that_the_text_counts():
+    everything = lines()
+    warmup, mild = (
+        OTHERWISE[f'batch 32, {name}'][0]
+        for name in ('10 epochs of warm-up', 'half the colour jitter, no grey')
+    )
+    test, validation = (
+        [
+            each
+            for (config, *setting), runs in everything.items()
+            for base, other in (CONV4, warmup, mild)
+            if config == base
+            for each in gains(
+                accuracies(runs, metric),
+                accuracies(everything[(other, *setting)], metric),
+            )
+        ]
+        for metric in (KNN, 'validation')
+    )
+    ahead = sum(each > 0 for each in validation)
+    assert said(
+        r'in all of (\d+ pairs, by .* points, and on validation in \d+) of'
+    ) == pytest.approx([len(test), min(test), max(test), ahead], abs=0.051)
+
+
+def test_gains_that_the_text_names():
+    """Of each batch: at both temperatures, and at that which is chosen."""
+    everything = lines()
+
+    def runs(name: str, batch: int, temperature: float) -> dict[int, dict]:
+        config = f'{name}_conv4_1xb32_cifar100'
+        return everything[config, batch, 1, temperature]
+
+    def mean(runs: dict[int, dict], metric: str) -> float:
+        return statistics.mean(accuracies(runs, metric).values())
+
+    numbers = r'((?:[\d.]*\d(?:, | and )?){5})'
+    for temperature in (0.07, 0.1):
+        expected = [
+            mean(runs('dcl', batch, temperature), KNN)
+            - mean(runs('simclr', batch, temperature), KNN)
+            for batch in BATCHES
+        ]
+        found = said(rf'{temperature} gains {numbers}')
+        assert found == pytest.approx(expected, abs=0.051), temperature
+    base, other = (
+        [
+            max(
+                (runs(name, batch, 0.07), runs(name, batch, 0.1)),
+                key=lambda found: mean(found, 'validation'),
+            )
+            for batch in BATCHES
+        ]
+        for name in ('simclr', 'dcl')
+    )
+    expected = [
+        mean(x, KNN) - mean(y, KNN) for x, y in zip(other, base, strict=True)
+    ]
+    found = said(rf'at each batch, DCL is ahead by {numbers}')
+    assert found == pytest.approx(expected, abs=0.051)
