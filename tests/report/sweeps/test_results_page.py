@@ -58,12 +58,16 @@ def lines(study: str = 'cifar100_conv4') -> dict[tuple, dict[int, dict]]:
 
 
 def table(head: str) -> list[dict[str, str]]:
-    """Rows of the first table after some words, as cells by column."""
-    page = ROOT.joinpath('docs/results.md').read_text()
-    _, after = page.split(head)
+    """Of the page, the first after some words."""
+    _, after = ROOT.joinpath('docs/results.md').read_text().split(head)
+    return first_table(after)
+
+
+def first_table(text: str) -> list[dict[str, str]]:
+    """Its rows, as cells by column."""
     rows = [
         [cell.strip() for cell in line.strip('|').split('|')]
-        for line in re.search(r'(?:^\|.*\n)+', after, re.M)[0].splitlines()
+        for line in re.search(r'(?:^\|.*\n)+', text, re.M)[0].splitlines()
     ]
     names, _, *cells = rows
     columns = [
@@ -107,18 +111,18 @@ def says(text: str, expected: list[float], where: str, within=0.051) -> None:
 
 
 @pytest.mark.parametrize(
-    ('head', 'temperature', 'metric', 'batches'),
+    ('head', 'temperature', 'metric'),
     [
-        ('Temperature 0.07 for all:', 0.07, KNN, BATCHES),
-        ('\nTemperature 0.1:', 0.1, KNN, BATCHES),
-        ('A linear classifier on', 0.07, LINEAR, BATCHES),
-        ('\nThe same at temperature 0.1:', 0.1, LINEAR, BATCHES),
+        ('Temperature 0.07 for all:', 0.07, KNN),
+        ('\nTemperature 0.1:', 0.1, KNN),
+        ('A linear classifier on', 0.07, LINEAR),
+        ('\nThe same at temperature 0.1:', 0.1, LINEAR),
     ],
     ids=['kNN at 0.07', 'kNN at 0.1', 'linear at 0.07', 'linear at 0.1'],
 )
-def test_tables_by_batch(head, temperature, metric, batches):
+def test_tables_by_batch(head, temperature, metric):
     everything, rows = lines(), table(head)
-    assert [int(row['batch']) for row in rows] == batches
+    assert [int(row['batch']) for row in rows] == BATCHES
     for row in rows:
         batch = int(row.pop('batch'))
         runs = {
@@ -176,17 +180,23 @@ def test_what_was_set_otherwise():
         says(row['gain of DCL'], found, f'{name}, gain')
 
 
-def test_all_pairs_of_the_recipe():
+def pairs(metric: str, *recipes: tuple[str, str]) -> list[float]:
+    """Gains of all pairs of two configs that differ in nothing else."""
     everything = lines()
-    found = [
+    return [
         each
         for (config, *setting), runs in everything.items()
-        if config == CONV4[0]
+        for base, other in recipes
+        if config == base
         for each in gains(
-            accuracies(runs, KNN),
-            accuracies(everything[(CONV4[1], *setting)], KNN),
+            accuracies(runs, metric),
+            accuracies(everything[(other, *setting)], metric),
         )
     ]
+
+
+def test_all_pairs_of_the_recipe():
+    found = pairs(KNN, CONV4)
     [row] = [
         row
         for row in table('With one thing set otherwise')
@@ -223,27 +233,16 @@ def said(pattern: str) -> list[float]:
 
 
 def test_pairs_that_the_text_counts():
-    everything = lines()
     warmup, mild = (
         OTHERWISE[f'batch 32, {name}'][0]
         for name in ('10 epochs of warm-up', 'half the colour jitter, no grey')
     )
     test, validation = (
-        [
-            each
-            for (config, *setting), runs in everything.items()
-            for base, other in (CONV4, warmup, mild)
-            if config == base
-            for each in gains(
-                accuracies(runs, metric),
-                accuracies(everything[(other, *setting)], metric),
-            )
-        ]
-        for metric in (KNN, 'validation')
+        pairs(metric, CONV4, warmup, mild) for metric in (KNN, 'validation')
     )
     ahead = sum(each > 0 for each in validation)
     assert said(
-        r'in all of (\d+ pairs, by .* points, and on validation in \d+) of'
+        r'in all of (\d+ pairs, by .*? points, and on validation in \d+) of'
     ) == pytest.approx([len(test), min(test), max(test), ahead], abs=0.051)
 
 
@@ -282,3 +281,28 @@ def test_gains_that_the_text_names():
     ]
     found = said(rf'at each batch, DCL is ahead by {numbers}')
     assert found == pytest.approx(expected, abs=0.051)
+
+
+def test_best_and_spread_that_the_text_names():
+    """As `mmdcl sweep` has them beside the lines."""
+    book = ROOT / 'results' / 'cifar100_conv4' / 'spread.md'
+    rows = {row['config']: row for row in first_table(book.read_text())}
+    losses = [rows[config] for config in CONV4]
+    warmup = [rows[f'{loss}_warmup'] for loss in ('simclr', 'dcl')]
+    best = r'[\d.]+ ± [\d.]+'
+    for words, of in (
+        (rf'with a warm-up: ({best} \(InfoNCE\) and {best}) \(DCL', warmup),
+        (rf'Without one: ({best}) \(', losses[:1]),
+        (rf'0\.1\) and ({best}) \(64', losses[1:]),
+    ):
+        expected = ' '.join(row[KNN] for row in of)
+        expected = [float(x) for x in NUMBER.findall(expected)]
+        assert said(words) == pytest.approx(expected, abs=0.051), words
+    for words, column in (
+        (r'InfoNCE moves by ([\d.]+ points and DCL by [\d.]+) ', 'batch'),
+        (r'factor of 64 move them by ([\d.]+ and [\d.]+), ', 'lr'),
+        (r'InfoNCE by ([\d.]+ and DCL by [\d.]+) ', 'temperature'),
+    ):
+        spreads = [row[f'spread over {column}'] for row in losses]
+        expected = [float(NUMBER.match(text)[0]) for text in spreads]
+        assert said(words) == pytest.approx(expected, abs=0.051), words
