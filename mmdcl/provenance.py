@@ -31,6 +31,13 @@ def machine() -> str:
     return f'{processor}, {os.cpu_count()} cores, {gpus or "no GPU"}'
 
 
+def cores() -> int:
+    """That this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def commit(package: Path) -> str:
     """Of a checkout, ``+changes`` if its code differs; else the version."""
     if not package.parent.joinpath('.git').exists():

@@ -36,6 +36,7 @@ MAY_IMPORT = {
     | {'mmdcl', 'mmdcl.weights'}
     | {'torch', 'timm', 'jinja2'},  # a folder for timm, and its card
     'views': {'torch', 'numpy', 'cv2', 'mmdcl.registry', 'mmdcl.views'}
+    | {'mmdcl.provenance'}  # how many cores there are
     | UPSTREAM,
     'protocols': {'torch', 'numpy', 'sklearn', 'joblib'}
     | {f'mmdcl.{x}' for x in ('checkpoints', 'engine', 'functional')}

@@ -7,7 +7,8 @@ from mmengine.device import get_device
 
 from ..arguments import require_flag
 from ..registry import HOOKS
-from .batches import Ahead, BatchViews, why_not
+from .ahead import Ahead, core_to_spare
+from .batches import BatchViews, why_not
 from .hook import DeviceViewsHook, restart
 
 
@@ -31,6 +32,10 @@ class BatchViewsHook(DeviceViewsHook):
     exactly an image draws from seed, epoch and index alone, whatever the
     batch, the number of processes and the other images.
 
+    On a CPU, where torch computes with one thread (``OMP_NUM_THREADS=1``) and
+    there is another core, the next views are made while the network trains on
+    these.
+
     Views begin with ``RandomResizedCrop``, which a ``RandomFlip`` and
     ``Rotate`` may follow, then any of ``RandomFlip``, ``ColorJitter``,
     ``RandomGrayscale``, ``GaussianBlur``, ``Solarize`` and ``RandomApply``.
@@ -45,7 +50,7 @@ class BatchViewsHook(DeviceViewsHook):
     def __init__(self, batched: bool = True) -> None:
         require_flag('batched', batched)
         self.batched = batched
-        self._views: BatchViews | None = None
+        self._ahead: Ahead | None = None
 
     def before_train(self, runner) -> None:
         loader = runner.train_dataloader
@@ -55,7 +60,7 @@ class BatchViewsHook(DeviceViewsHook):
         if getattr(addressed, 'gives_addresses', False):
             dataset = addressed.dataset
         if isinstance(dataset, BatchViews):  # training goes on
-            self._views = dataset
+            self._ahead = loader.batch_sampler
             return
         why = why_not(dataset) if self.batched else 'batched=False'
         if why:
@@ -63,12 +68,14 @@ class BatchViewsHook(DeviceViewsHook):
             super().before_train(runner)
             return
         device = torch.device(get_device())
-        views = self._views = BatchViews(dataset, device)
+        views = BatchViews(dataset, device)
+        spare = core_to_spare(device)
+        self._ahead = Ahead(loader.batch_sampler, views, thread=spare)
         # DataLoader allows no change of these, which concerns loaders that
         # already run.
         vars(loader).update(
             dataset=views,
-            batch_sampler=Ahead(loader.batch_sampler, views),
+            batch_sampler=self._ahead,
             num_workers=0,
             prefetch_factor=None,
             persistent_workers=False,
@@ -78,13 +85,13 @@ class BatchViewsHook(DeviceViewsHook):
         restart(runner.train_loop, loader)
         runner.logger.info(
             f'views: {len(views):,} images in memory, all of a batch at a '
-            f'time on {device}'
+            f'time on {device}' + spare * ', by a thread ahead of the network'
         )
 
     def before_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        if self._views is None:
+        if self._ahead is None:
             super().before_train_iter(runner, batch_idx, data_batch)
         elif data_batch is not None:
-            data_batch['inputs'] = self._views.views(data_batch['inputs'])
+            data_batch['inputs'] = self._ahead.views(data_batch['inputs'])

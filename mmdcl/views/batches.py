@@ -1,7 +1,7 @@
 """Views of images in memory, drawn and made a batch at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -103,8 +103,6 @@ class BatchViews(Dataset):
         # Rows lie together: they are what crops are made of first.
         pool = torch.from_numpy(np.stack(images)).permute(0, 1, 3, 2)
         pool = pool.contiguous().to(device)
-        self._expected: list[list] = []
-        self._ready: list[tuple[list, dict]] = []
         self._recipes, start = [], 0
         for pipeline, number in zip(
             views.pipelines, views.num_views, strict=True
@@ -122,10 +120,6 @@ class BatchViews(Dataset):
         pixels = images * sum(recipe.pixels() for recipe in self._recipes)
         return max(1, _AT_ONCE // max(1, pixels))
 
-    def expect(self, batches: list[list]) -> None:
-        """What will be asked for next."""
-        self._expected, self._ready = batches, []
-
     def __getitems__(self, addresses: list) -> dict:
         """A batch, as `inputs` what :meth:`views` makes its views of."""
         numbers = [x[-1] if isinstance(x, tuple) else x for x in addresses]
@@ -138,21 +132,24 @@ class BatchViews(Dataset):
         Args:
             addresses: As of :func:`~mmdcl.views.addressed.keys_of`.
         """
-        if self._ready[:1] and self._ready[0][0] is addresses:
-            return self._ready.pop(0)[1]
-        together = [addresses]
-        if self._expected[:1] and self._expected[0] is addresses:
-            together = self._expected
-        self._expected = []
-        self._ready = list(zip(together, self._made(together), strict=True))
-        return self._ready.pop(0)[1]
+        [views] = self.of([addresses])()
+        return views
+
+    def of(self, batches: list[list]) -> Callable[[], list[list[Tensor]]]:
+        """What makes the views of some batches together, once.
+
+        What they draw from is settled here; the rest may be done in any
+        thread.
+        """
+        addresses = [x for batch in batches for x in batch]
+        images = np.array(addresses).reshape(len(addresses), -1)[:, -1]
+        sizes = [len(batch) for batch in batches]
+        return cache(partial(self._made, images, keys_of(addresses), sizes))
 
     @torch.no_grad()
-    def _made(self, batches: list[list]) -> list[list[Tensor]]:
-        addresses = [x for batch in batches for x in batch]
-        sizes = [len(batch) for batch in batches]
-        keys = keys_of(addresses)
-        images = np.array(addresses).reshape(len(addresses), -1)[:, -1]
+    def _made(
+        self, images: np.ndarray, keys: np.ndarray, sizes: list[int]
+    ) -> list[list[Tensor]]:
         views = [
             view.split(sizes)
             for recipe in self._recipes
@@ -162,31 +159,3 @@ class BatchViews(Dataset):
 
     def _sample(self, index: int) -> Any:
         return self._pack(dict(self._infos[index]))['data_samples']
-
-
-class Ahead:
-    """Batches of indices or addresses, several of which are announced.
-
-    Args:
-        batches: A loader's.
-        views: Whom they are announced to.
-    """
-
-    def __init__(self, batches: Any, views: BatchViews) -> None:
-        self._batches, self._views = batches, views
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator[list]:
-        batches = iter(self._batches)
-        for first in batches:
-            more = self._views.ahead(len(first)) - 1
-            group = [first, *islice(batches, more)]
-            self._views.expect(group)
-            yield from group
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith('_'):
-            raise AttributeError(name)
-        return getattr(self._batches, name)

@@ -1,7 +1,5 @@
 """Batches that come whole have the views of the pipeline, as it draws them."""
 
-import logging
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS
 
-from mmdcl.views.batches import Ahead, BatchViews, Samples, why_not
+from mmdcl.views.ahead import core_to_spare
+from mmdcl.views.batches import BatchViews, Samples, why_not
 from tests.engine.test_train_loop import EVERY_5, assert_identical, on
 from tests.runs import NNCLR, VIEWS, loader, runner
 from tests.views.test_hook import STAIN
@@ -97,20 +96,6 @@ def test_a_view_depends_on_its_address_alone():
         assert (one != other).flatten(1).any(1).all()
 
 
-def test_batches_that_are_announced_are_the_same():
-    """Also where the order is not kept, and of a last, smaller one."""
-    made = batches()
-    order = [addresses(x) for x in np.split(np.arange(64), (24, 48))]
-    alone = [made.views(batch) for batch in order]
-    ahead = Ahead(order, made)
-    assert len(ahead) == 3
-    assert made.ahead(24) > 3
-    assert_identical([made.views(batch) for batch in ahead], alone)
-    announced = iter(ahead)
-    next(announced)
-    assert_identical(made.views(order[2]), alone[2])
-
-
 def test_data_samples_are_those_of_the_pipeline():
     digits = dataset()
     found = batches(digits).__getitems__(addresses([5, 9]))['data_samples']
@@ -172,7 +157,7 @@ class Watch(Hook):
 
 
 @pytest.mark.parametrize('loop', ['ExactTrainLoop', 'ExactIterTrainLoop', ''])
-def test_trains(tmp_path, loop, caplog):
+def test_trains(tmp_path, loop):
     """And workers, of which there is nothing left to do, are not started."""
     watch = Watch()
     train = loader('train', VIEWS, batch_size=16, num_workers=2)
@@ -192,11 +177,13 @@ def test_trains(tmp_path, loop, caplog):
         log_level='INFO',
     )
     run.register_hook(watch, 'LOWEST')
-    with caplog.at_level(logging.INFO):
-        run.train()
+    run.train()
     assert [x.shape for x in watch.seen] == [(32, 3, 16, 16)] * 4
     assert run.train_dataloader.num_workers == 0
     assert isinstance(run.train_dataloader.dataset, BatchViews)
+    spare = core_to_spare(torch.device('cpu'))
+    [log] = tmp_path.rglob('*.log')
+    assert ('a thread ahead of the network' in log.read_text()) is spare
 
 
 def test_as_before_by_one_setting(tmp_path):

@@ -10,11 +10,13 @@ the network of that config alone on random tensors in memory: forward, its
 loss, backward and optimizer, `model fast` with channels-last weights and
 bfloat16 autocast. `lightly` trains the same backbone with its own transform,
 head and loss in a loop as its examples write it, on the same images in
-memory, in float32.
+memory, in float32; `lightly worker` with one worker in its loader.
 
-Each runs in a process of its own, with one thread and no workers; they take
-turns of some steps, of which everything is counted, in CPU time of the
-process. Medians over the turns; the first is not counted.
+Each runs in a process of its own, whose network has one thread; they take
+turns of some steps, by the clock. Medians over the turns; the first is not
+counted. Where there is a second core, mmdcl makes views on it, as lightly's
+worker does; `taskset -c 0 python tools/speed/small.py ...` shows what all of
+it costs on one. CPU time, of all threads and no workers, is in the JSON.
 """
 
 import argparse
@@ -24,11 +26,14 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import torch
 from measure import Table, available, flags
+
+from mmdcl.provenance import cores
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = str(ROOT / 'configs' / 'simclr_slimr18_1xb32_cifar10.py')
@@ -38,17 +43,25 @@ class Turn:
     """Counts steps; at the end of each turn it says how long it was."""
 
     def __init__(self, pipe, steps: int) -> None:
-        self.pipe, self.steps, self.count, self.start = pipe, steps, 0, 0.0
+        self.pipe, self.steps, self.count = pipe, steps, 0
+        self.start = self._clocks()
+
+    @staticmethod
+    def _clocks() -> tuple[float, float]:
+        return time.perf_counter(), time.process_time()
 
     def step(self) -> None:
         """Called before each step."""
         if self.count % self.steps == 0:
-            self.pipe.send(time.process_time() - self.start)
+            now = self._clocks()
+            self.pipe.send(
+                [b - a for a, b in zip(self.start, now, strict=True)]
+            )
             try:
                 self.pipe.recv()
             except EOFError:  # enough
                 os._exit(0)
-            self.start = time.process_time()
+            self.start = self._clocks()
         self.count += 1
 
 
@@ -111,7 +124,7 @@ def _model(args, turn: Turn, fast: bool = False) -> None:
         optimizer.zero_grad()
 
 
-def _lightly(args, turn: Turn) -> None:
+def _lightly(args, turn: Turn, workers: int = 0) -> None:
     from lightly.loss import NTXentLoss
     from lightly.models.modules import SimCLRProjectionHead
     from lightly.transforms import SimCLRTransform
@@ -135,7 +148,13 @@ def _lightly(args, turn: Turn) -> None:
             return transform(Image.fromarray(images[index])), 0
 
     loader = torch.utils.data.DataLoader(
-        InMemory(), args.batch, shuffle=True, drop_last=True
+        InMemory(),
+        args.batch,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context='fork' if workers else None,
     )
     backbone = MODELS.build(cfg.model.backbone)
     neck = cfg.model.neck
@@ -171,7 +190,9 @@ PEERS = {
     'model': _model,
     'mmdcl': lambda args, turn: _mmdcl(args, turn, **BATCHED),
     'lightly': _lightly,
+    'lightly worker': partial(_lightly, workers=1),
 }
+LIGHTLY = ('lightly', 'lightly worker')
 
 
 def _work(name: str, pipe, args: argparse.Namespace, steps: int) -> None:
@@ -184,7 +205,7 @@ def _work(name: str, pipe, args: argparse.Namespace, steps: int) -> None:
     PEERS[name](args, Turn(pipe, steps))
 
 
-def _told(pipe, name: str, order: str | None = None) -> float:
+def _told(pipe, name: str, order: str | None = None) -> list[float]:
     try:
         if order:
             pipe.send(order)
@@ -193,25 +214,25 @@ def _told(pipe, name: str, order: str | None = None) -> float:
         sys.exit(f'error: {name} stopped; its own message is above')
 
 
-def _turns(names: list[str], args, steps: int) -> dict[str, list[float]]:
-    """Seconds of a step in each turn, of processes that take turns."""
+def _turns(names: list[str], args, steps: int) -> dict[str, list]:
+    """Seconds of a step in each turn, by the clock and of the CPU."""
     context = multiprocessing.get_context('spawn')
-    pipes = {}
-    for name in names:
-        pipes[name], theirs = context.Pipe()
-        work = (name, theirs, args, steps)
-        context.Process(target=_work, args=work, daemon=True).start()
-        theirs.close()
-    for name, pipe in pipes.items():
-        _told(pipe, name)  # it is ready
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(args.rounds + 1):
+    with ExitStack() as stack:  # whose pipe is closed ends
+        pipes = {}
+        for name in names:
+            ours, theirs = context.Pipe()
+            pipes[name] = stack.enter_context(ours)
+            work = (name, theirs, args, steps)
+            context.Process(target=_work, args=work).start()
+            theirs.close()
         for name, pipe in pipes.items():
-            found = _told(pipe, name, 'go') / steps
-            if turn:
-                seconds[name].append(found)
-    for pipe in pipes.values():
-        pipe.close()
+            _told(pipe, name)  # it is ready
+        seconds: dict[str, list] = {name: [] for name in names}
+        for turn in range(args.rounds + 1):
+            for name, pipe in pipes.items():
+                found = [x / steps for x in _told(pipe, name, 'go')]
+                if turn:
+                    seconds[name].append(found)
     return seconds
 
 
@@ -221,14 +242,18 @@ def main() -> None:
     parser.add_argument('--batches', type=int, nargs='+', default=[32, 256])
     parser.add_argument('--peers', nargs='+', choices=PEERS)
     args = parser.parse_args()
-    names = args.peers or available(PEERS, lightly='lightly')
+    names = args.peers or available(PEERS, **dict.fromkeys(LIGHTLY, 'lightly'))
     table = Table('batch', '', 'ms a step', 'images/s', 'of its model')
     for batch in args.batches:
         args.batch = batch
-        # Several times what is made at once, which is at least 256 images.
-        steps = max(2, 512 // batch)
-        turns = _turns(names, args, steps)
-        ms = {name: 1e3 * statistics.median(x) for name, x in turns.items()}
+        # Many times what is made at once, of which a thread or a worker has
+        # something ready when a turn begins.
+        steps = max(16, 2048 // batch)
+        ms, cpu, turns = {}, {}, {}
+        for name, found in _turns(names, args, steps).items():
+            turns[name], spent = zip(*found, strict=True)
+            ms[name] = 1e3 * statistics.median(turns[name])
+            cpu[name] = 1e3 * statistics.median(spent)
         for name in names:
             alone = 'model fast' if name.endswith('fast') else 'model'
             row = dict(
@@ -236,6 +261,8 @@ def main() -> None:
                 ms=round(ms[name], 2),
                 images_per_second=round(1e3 * batch / ms[name], 1),
                 of_model=alone in ms and round(ms[alone] / ms[name], 3),
+                cpu_ms=round(cpu[name], 2),
+                cores=cores(),
                 batch=batch,
                 threads=1,
                 steps=steps,

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...provenance import cores
 from .known_pairs import Problem, install
 
 _ROOM = 2e9  # bytes: some checkpoints and logs of a ResNet-50
@@ -20,7 +21,7 @@ def machine_facts() -> dict[str, Any]:
         free = 0
     return dict(
         driver=_driver(),
-        cores=_cores(),
+        cores=cores(),
         threads=os.environ.get('OMP_NUM_THREADS'),
         start_method=multiprocessing.get_start_method(),
         free_bytes=free,
@@ -85,9 +86,3 @@ def _driver() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.partition('\n')[0].strip() or None
-
-
-def _cores() -> int:
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
