@@ -49,7 +49,6 @@ class Ahead:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[list]:
-        self._expected.clear()  # of an epoch that was left
         for group, _ in pairwise(chain(self._groups(), [[]])):
             yield from group
 

@@ -71,15 +71,18 @@ def test_the_next_batch_is_made_while_a_network_trains(one_at_once):
     assert all(name.startswith('views') for name in cook.threads)
 
 
-def test_without_a_thread_what_is_asked_for_is_made(one_at_once):
+def test_without_a_thread_what_is_asked_for_is_made(monkeypatch):
+    """Once, with what is made together with it."""
+    monkeypatch.setattr(kitchen, '_AT_ONCE', 2**12)
     made = batches()
     cook = Cook(made)
-    order = [addresses(range(i, i + 4)) for i in (0, 4, 8)]
+    order = [addresses(range(i, i + 4)) for i in (0, 4, 8, 12)]
+    assert made.ahead(4) == 2
     ahead = Ahead(order, made)
     for number, batch in enumerate(ahead):
-        assert len(cook.threads) == number
+        assert len(cook.threads) == (number + 1) // 2
         ahead.views(batch)
-    assert {*cook.threads} == {threading.current_thread().name}
+    assert cook.threads == [threading.current_thread().name] * 2
 
 
 def test_views_are_not_kept(one_at_once):
@@ -102,16 +105,22 @@ def test_an_error_in_the_thread_is_that_of_its_batch(one_at_once):
         ahead.views(bad)
 
 
-def test_indices_draw_in_the_thread_that_trains():
-    """Whose generator gives what the seed says, whatever is faster."""
-    made = batches()
+@pytest.mark.parametrize('thread', [False, True])
+def test_indices_draw_in_the_thread_that_trains(thread, one_at_once):
+    """So that a seed says what is drawn when: two batches, then one each."""
     order = [[3, 5], [7], [1, 2]]
-    found = []
-    for thread in (False, True):
-        torch.manual_seed(4)
-        ahead = Ahead(order, made, thread)
-        found.append([(ahead.views(batch), torch.rand(1)) for batch in ahead])
-    assert_identical(*found)
+    torch.manual_seed(4)
+    expected = []
+    for sizes in ([2, 1], [2], []):
+        for size in sizes:
+            torch.randint(2**62, (size,))
+        expected.append(torch.rand(1))
+    torch.manual_seed(4)
+    ahead, found = Ahead(order, batches(), thread), []
+    for batch in ahead:
+        ahead.views(batch)
+        found.append(torch.rand(1))
+    assert_identical(found, expected)
 
 
 @pytest.mark.parametrize(
