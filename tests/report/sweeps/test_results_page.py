@@ -1,5 +1,6 @@
 """The tables of docs/results.md are those of the study's lines."""
 
+import json
 import math
 import re
 import statistics
@@ -223,6 +224,22 @@ def test_cifar10():
                 row[column], spread([*values.values()]), f'{metric}, {column}'
             )
         says(row['gain of DCL'], gain(gains(*runs)), f'{metric}, gain')
+
+
+@pytest.mark.parametrize('study', ['cifar100_conv4', 'cifar10_conv4'])
+def test_what_linear_said_is_beside_the_lines(study):
+    folder = ROOT / 'results' / study
+    rows = [
+        row
+        for row in read_rows(folder / 'runs.jsonl', mend=False)
+        if LINEAR in row['test']
+    ]
+    names = {Path(row['log']).name for row in rows}
+    assert names == {path.name for path in folder.glob('linear/*')}
+    for row in rows:
+        said = folder.joinpath('linear', Path(row['log']).name).read_text()
+        metrics = json.loads(said.splitlines()[-1])['metrics']
+        assert metrics['accuracy/top1'] == row['test'][LINEAR]
 
 
 def said(pattern: str) -> list[float]:
