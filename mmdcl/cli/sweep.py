@@ -157,7 +157,7 @@ def _run_all(
         linear=args.linear,
         threads=int(threads) if threads.isdigit() else each,
     )
-    processes = Processes()
+    processes = Processes(args.jobs)
 
     def work(one: Setting) -> Row:
         lr = None

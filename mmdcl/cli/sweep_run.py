@@ -89,18 +89,27 @@ class NoMetricError(RunFailedError):
 
 
 class Processes:
-    """Those of a sweep, which end with it."""
+    """Those of a sweep, which end with it.
 
-    def __init__(self) -> None:
+    Args:
+        jobs: How many run at a time.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
         self._running: list[subprocess.Popen] = []
         self.stopped = False
 
     def run(self, words: Sequence[str], out: Path, threads: int) -> int:
         """Of ``mmdcl``, to its end; returns the exit code."""
+        cores = dict(
+            OMP_NUM_THREADS=str(threads),
+            LOCAL_WORLD_SIZE=str(self._jobs),  # no one's views take another's
+        )
         with out.open('w') as file:
             process = subprocess.Popen(
                 [sys.executable, '-m', 'mmdcl', *words],
-                env={**os.environ, 'OMP_NUM_THREADS': str(threads)},
+                env={**os.environ, **cores},
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is passed on by `stop`

@@ -18,8 +18,8 @@ def core_to_spare(device: torch.device) -> bool:
     """Whether views may have a core of their own.
 
     Not where torch computes with several threads, as views have them all, nor
-    where those who train together have all cores (``torchrun`` says how many
-    they are on a machine).
+    where processes that train beside this one need the cores (``torchrun``
+    and ``mmdcl sweep`` say how many there are on a machine).
     """
     alone = device.type == 'cpu' and torch.get_num_threads() == 1
     sharing = int(os.environ.get('LOCAL_WORLD_SIZE', 1))

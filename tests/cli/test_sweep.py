@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmdcl.cli import sweep, sweep_run, sweep_time
 from mmdcl.cli.main import parse
 from mmdcl.cli.sweep_grid import options_of
 from mmdcl.report.sweeps.lines import read_rows
+from mmdcl.views import ahead
 
 CONFIG = """
 model = dict(
@@ -439,3 +441,24 @@ def test_configs_of_one_name_are_refused(tools):
         start('other/a.py')
     with pytest.raises(FileNotFoundError, match='no config gone'):
         start('gone.py')
+
+
+def test_runs_share_the_cores(monkeypatch, tmp_path):
+    """Nobody makes views on a core that another run trains on."""
+    seen = {}
+
+    class Popen:
+        def __init__(self, words, env, **_):
+            seen.update(env)
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr(sweep_run.subprocess, 'Popen', Popen)
+    monkeypatch.setattr(ahead, 'cores', lambda: 5)
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 1)
+    for jobs, spare in ((2, True), (3, False)):
+        sweep_run.Processes(jobs).run(['train'], tmp_path / 'out', threads=1)
+        assert seen['OMP_NUM_THREADS'] == '1'
+        monkeypatch.setenv('LOCAL_WORLD_SIZE', seen['LOCAL_WORLD_SIZE'])
+        assert ahead.core_to_spare(torch.device('cpu')) is spare
