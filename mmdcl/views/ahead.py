@@ -22,7 +22,7 @@ def core_to_spare(device: torch.device) -> bool:
     and ``mmdcl sweep`` say how many there are on a machine).
     """
     alone = device.type == 'cpu' and torch.get_num_threads() == 1
-    sharing = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
+    sharing = int(os.environ.get('LOCAL_WORLD_SIZE') or 1)
     return alone and cores() >= 2 * sharing
 
 
