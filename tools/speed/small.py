@@ -16,12 +16,14 @@ Each runs in a process of its own, whose network has one thread; they take
 turns of some steps, by the clock. Medians over the turns; the first is not
 counted. Where there is a second core, mmdcl makes views on it, as lightly's
 worker does; `taskset -c 0 python tools/speed/small.py ...` shows what all of
-it costs on one. CPU time, of all threads and no workers, is in the JSON.
+it costs on one. CPU time and page faults of a step, of all threads and no
+workers, are in the JSON.
 """
 
 import argparse
 import multiprocessing
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -47,8 +49,9 @@ class Turn:
         self.start = self._clocks()
 
     @staticmethod
-    def _clocks() -> tuple[float, float]:
-        return time.perf_counter(), time.process_time()
+    def _clocks() -> tuple[float, float, int]:
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        return time.perf_counter(), time.process_time(), faults
 
     def step(self) -> None:
         """Called before each step."""
@@ -215,7 +218,7 @@ def _told(pipe, name: str, order: str | None = None) -> list[float]:
 
 
 def _turns(names: list[str], args, steps: int) -> dict[str, list]:
-    """Seconds of a step in each turn, by the clock and of the CPU."""
+    """Seconds of a step by the clock and of the CPU, and page faults."""
     context = multiprocessing.get_context('spawn')
     with ExitStack() as stack:  # whose pipe is closed ends
         pipes = {}
@@ -249,11 +252,12 @@ def main() -> None:
         # Many times what is made at once, of which a thread or a worker has
         # something ready when a turn begins.
         steps = max(16, 2048 // batch)
-        ms, cpu, turns = {}, {}, {}
+        ms, cpu, faults, turns = {}, {}, {}, {}
         for name, found in _turns(names, args, steps).items():
-            turns[name], spent = zip(*found, strict=True)
+            turns[name], spent, faulted = zip(*found, strict=True)
             ms[name] = 1e3 * statistics.median(turns[name])
             cpu[name] = 1e3 * statistics.median(spent)
+            faults[name] = statistics.median(faulted)
         for name in names:
             alone = 'model fast' if name.endswith('fast') else 'model'
             row = dict(
@@ -262,6 +266,7 @@ def main() -> None:
                 images_per_second=round(1e3 * batch / ms[name], 1),
                 of_model=alone in ms and round(ms[alone] / ms[name], 3),
                 cpu_ms=round(cpu[name], 2),
+                page_faults=round(faults[name]),
                 cores=cores(),
                 batch=batch,
                 threads=1,
