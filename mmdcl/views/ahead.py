@@ -49,6 +49,7 @@ class Ahead:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[list]:
+        # The next group is expected before any of this one is given out.
         for group, _ in pairwise(chain(self._groups(), [[]])):
             yield from group
 
